@@ -1,0 +1,222 @@
+"""Lanes: a number, or sixteen numbers of sixteen sequences, under one notation.
+
+Every kernel of this package is written for the state of *one* sequence, as the formulas are::
+
+    for i in range(M):
+        out[i] = A[i] * z[i] + h[i]
+
+`as_lanes` views an array ``(..., 16)``, last axis the sequences of a batch, as an array ``(...)`` whose
+elements are LLVM vectors of 16 numbers. Handed to the kernel above, ``z[i]`` is then one such vector,
+``A[i]`` a number that multiplies all its lanes, and the machine code is that of 16 sequences at once,
+in registers, without loops or remainders. LLVM splits the vectors where the CPU's are narrower.
+
+Without numba (``NUMBA_DISABLE_JIT=1``) an element is simply the NumPy row of 16 numbers, and the same
+source runs. One rule follows: never ``x += y`` on an element held in a variable (a row would change
+in place); write ``x = x + y``.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.np.arrayobj import make_array, populate_array
+
+from ._jit import FASTMATH
+
+LANES = 16
+_ALIGNMENT = 64  # bytes: a cache line
+
+
+class Vector(types.Type):
+    """The numba type of `LANES` numbers, one of each sequence."""
+
+    def __init__(self, dtype: types.Float, n: int):
+        self.dtype = dtype
+        self.n = n
+        super().__init__(name=f"Vector({dtype} x {n})")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: Vector):
+        lane = dmm[fe_type.dtype].get_value_type()
+        super().__init__(dmm, fe_type, ir.VectorType(lane, fe_type.n))
+
+
+def _constant(value: int) -> ir.Constant:
+    return ir.Constant(ir.IntType(32), value)
+
+
+def _shuffle(builder: ir.IRBuilder, vector: Any, lanes: list[int]) -> Any:
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
+    return builder.shuffle_vector(vector, vector, mask)
+
+
+def _broadcast(builder: ir.IRBuilder, vector_type: ir.VectorType, number: Any) -> Any:
+    empty = ir.Constant(vector_type, ir.Undefined)
+    first = builder.insert_element(empty, number, _constant(0))
+    return _shuffle(builder, first, [0] * vector_type.count)
+
+
+def _define_operator(function: Any, instruction: str) -> None:
+    """Give vectors an operator, lane by lane; a number stands for a vector of equal lanes."""
+
+    @infer_global(function)
+    class Typing(AbstractTemplate):
+        def generic(self, args: tuple, kws: dict) -> Any:
+            vectors = [a for a in args if isinstance(a, Vector)]
+            if not vectors or len(args) != 2:
+                return None
+            first = vectors[0]
+            if all(a == first or isinstance(a, types.Number) for a in args):
+                return signature(first, *(a if a == first else first.dtype for a in args))
+            return None
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vector_type = context.get_value_type(sig.return_type)
+        values = [
+            a if isinstance(t, Vector) else _broadcast(builder, vector_type, a)
+            for t, a in zip(sig.args, args)
+        ]
+        return getattr(builder, instruction)(*values, flags=FASTMATH)
+
+    for types_ in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
+        lower_builtin(function, *types_)(lower)
+
+
+for _function, _instruction in (
+    (operator.add, "fadd"),
+    (operator.iadd, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.isub, "fsub"),
+    (operator.mul, "fmul"),
+):
+    _define_operator(_function, _instruction)
+
+
+@intrinsic
+def as_lanes(typing_context: Any, array: Any) -> Any:
+    """View ``(..., LANES)`` as ``(...)`` vectors; contiguous, writable, not copied."""
+    vector = Vector(array.dtype, LANES)
+    result = types.Array(vector, array.ndim - 1, "C", aligned=False)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        given = make_array(sig.args[0])(context, builder, args[0])
+        view = make_array(sig.return_type)(context, builder)
+        shape = cgutils.unpack_tuple(builder, given.shape)[:-1]
+        strides = cgutils.unpack_tuple(builder, given.strides)[:-1]
+        populate_array(
+            view,
+            data=builder.bitcast(given.data, context.get_value_type(vector).as_pointer()),
+            shape=cgutils.pack_array(builder, shape),
+            strides=cgutils.pack_array(builder, strides),
+            itemsize=context.get_constant(types.intp, LANES * array.dtype.bitwidth // 8),
+            meminfo=given.meminfo,
+            parent=None,
+        )
+        return impl_ret_borrowed(context, builder, sig.return_type, view._getvalue())
+
+    return result(array), codegen
+
+
+@intrinsic
+def zero_of(typing_context: Any, x: Any) -> Any:
+    """Zero, of the kind of x."""
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return ir.Constant(context.get_value_type(sig.return_type), None)
+
+    return x(x), codegen
+
+
+@intrinsic
+def relu(typing_context: Any, x: Any) -> Any:
+    """``phi(x) = max(0, x)``; NaN stays NaN."""
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        zero = ir.Constant(context.get_value_type(x), None)
+        # "x < 0 ? 0 : x" lets NaN through, "x > 0 ? x : 0" would hide it.
+        return builder.select(builder.fcmp_ordered("<", args[0], zero), zero, args[0])
+
+    return x(x), codegen
+
+
+@intrinsic
+def gate(typing_context: Any, u: Any, g: Any) -> Any:
+    """``phi'(u) g``, that is g where u > 0 and else 0; ``phi'(0) = 0``."""
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        zero = ir.Constant(context.get_value_type(g), None)
+        return builder.select(builder.fcmp_ordered(">", args[0], zero), args[1], zero)
+
+    return g(u, g), codegen
+
+
+@intrinsic
+def scaled(typing_context: Any, x: Any, factor: Any) -> Any:
+    """Multiply x by a number in x's own precision."""
+    dtype = x.dtype if isinstance(x, Vector) else x
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        number = args[1]
+        if isinstance(x, Vector):
+            number = _broadcast(builder, context.get_value_type(x), number)
+        return builder.fmul(args[0], number, flags=FASTMATH)
+
+    return x(x, dtype), codegen
+
+
+@intrinsic
+def total(typing_context: Any, x: Any) -> Any:
+    """Sum over the lanes."""
+    if not isinstance(x, Vector):
+        return x(x), lambda context, builder, sig, args: args[0]
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        (rest,) = args
+        n = x.n
+        while n > 1:  # halves, in a fixed order: the same bits every time
+            low = _shuffle(builder, rest, list(range(n // 2)))
+            high = _shuffle(builder, rest, list(range(n // 2, n)))
+            rest = builder.fadd(low, high)
+            n //= 2
+        return builder.extract_element(rest, _constant(0))
+
+    return x.dtype(x), codegen
+
+
+if numba.config.DISABLE_JIT:  # the same, where an element is a NumPy number or row
+
+    def as_lanes(array):
+        return array
+
+    def zero_of(x):
+        return np.zeros_like(x)
+
+    def relu(x):
+        return np.where(x < 0, np.zeros_like(x), x)[()]
+
+    def gate(u, g):
+        return np.where(u > 0, g, np.zeros_like(g))[()]
+
+    def scaled(x, factor):
+        return x * x.dtype.type(factor)
+
+    def total(x):
+        return x.sum()
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Zeros of `shape` + (LANES,), aligned to a cache line, for `as_lanes`."""
+    shape = (*shape, LANES)
+    dtype = np.dtype(dtype)
+    n_bytes = int(np.prod(shape)) * dtype.itemsize
+    raw = np.zeros(n_bytes + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + n_bytes].view(dtype).reshape(shape)

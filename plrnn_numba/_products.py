@@ -1,0 +1,203 @@
+"""Matrix products over lanes (see `_lanes`): the only code that does M x M work.
+
+The accumulators of a tile stay in registers: 8 rows hide the latency of a multiply-add, and each
+element of the state that is loaded serves all 8. The remainders are smaller tiles of the same form.
+"""
+
+from __future__ import annotations
+
+from ._jit import jit
+from ._lanes import total, zero_of
+
+# Rows of a tape that `add_outer` takes at a time, so that all its tiles find them in the cache.
+_BLOCK = 32
+
+
+@jit
+def add_matvec(W, x, out):
+    """``out += W x`` for W (m, n), x (n,), out (m,); pass ``W.T`` for the transposed product."""
+    m, n = W.shape
+    i = 0
+    while i + 8 <= m:
+        a0, a1, a2, a3 = out[i], out[i + 1], out[i + 2], out[i + 3]
+        a4, a5, a6, a7 = out[i + 4], out[i + 5], out[i + 6], out[i + 7]
+        for k in range(n):
+            xk = x[k]
+            a0 = a0 + W[i, k] * xk
+            a1 = a1 + W[i + 1, k] * xk
+            a2 = a2 + W[i + 2, k] * xk
+            a3 = a3 + W[i + 3, k] * xk
+            a4 = a4 + W[i + 4, k] * xk
+            a5 = a5 + W[i + 5, k] * xk
+            a6 = a6 + W[i + 6, k] * xk
+            a7 = a7 + W[i + 7, k] * xk
+        out[i], out[i + 1], out[i + 2], out[i + 3] = a0, a1, a2, a3
+        out[i + 4], out[i + 5], out[i + 6], out[i + 7] = a4, a5, a6, a7
+        i += 8
+    while i + 3 <= m:
+        a0, a1, a2 = out[i], out[i + 1], out[i + 2]
+        b0, b1, b2 = zero_of(a0), zero_of(a1), zero_of(a2)
+        k = 0
+        while k + 2 <= n:  # two sums a row, or three rows would wait for each other
+            xk, xl = x[k], x[k + 1]
+            a0 = a0 + W[i, k] * xk
+            a1 = a1 + W[i + 1, k] * xk
+            a2 = a2 + W[i + 2, k] * xk
+            b0 = b0 + W[i, k + 1] * xl
+            b1 = b1 + W[i + 1, k + 1] * xl
+            b2 = b2 + W[i + 2, k + 1] * xl
+            k += 2
+        if k < n:
+            xk = x[k]
+            a0 = a0 + W[i, k] * xk
+            a1 = a1 + W[i + 1, k] * xk
+            a2 = a2 + W[i + 2, k] * xk
+        out[i], out[i + 1], out[i + 2] = a0 + b0, a1 + b1, a2 + b2
+        i += 3
+    while i < m:
+        a0 = out[i]
+        b0 = zero_of(a0)
+        c0, d0 = b0, b0
+        k = 0
+        while k + 4 <= n:
+            a0 = a0 + W[i, k] * x[k]
+            b0 = b0 + W[i, k + 1] * x[k + 1]
+            c0 = c0 + W[i, k + 2] * x[k + 2]
+            d0 = d0 + W[i, k + 3] * x[k + 3]
+            k += 4
+        while k < n:
+            a0 = a0 + W[i, k] * x[k]
+            k += 1
+        out[i] = (a0 + b0) + (c0 + d0)
+        i += 1
+
+
+@jit
+def _add_outer_4x4(grad, G, F, start, stop, i, j):
+    zero = zero_of(G[start, i])
+    a00, a01, a02, a03 = zero, zero, zero, zero
+    a10, a11, a12, a13 = zero, zero, zero, zero
+    a20, a21, a22, a23 = zero, zero, zero, zero
+    a30, a31, a32, a33 = zero, zero, zero, zero
+    for t in range(start, stop):
+        g0, g1, g2, g3 = G[t, i], G[t, i + 1], G[t, i + 2], G[t, i + 3]
+        f = F[t, j]
+        a00 = a00 + g0 * f
+        a10 = a10 + g1 * f
+        a20 = a20 + g2 * f
+        a30 = a30 + g3 * f
+        f = F[t, j + 1]
+        a01 = a01 + g0 * f
+        a11 = a11 + g1 * f
+        a21 = a21 + g2 * f
+        a31 = a31 + g3 * f
+        f = F[t, j + 2]
+        a02 = a02 + g0 * f
+        a12 = a12 + g1 * f
+        a22 = a22 + g2 * f
+        a32 = a32 + g3 * f
+        f = F[t, j + 3]
+        a03 = a03 + g0 * f
+        a13 = a13 + g1 * f
+        a23 = a23 + g2 * f
+        a33 = a33 + g3 * f
+    grad[i, j] += total(a00)
+    grad[i, j + 1] += total(a01)
+    grad[i, j + 2] += total(a02)
+    grad[i, j + 3] += total(a03)
+    grad[i + 1, j] += total(a10)
+    grad[i + 1, j + 1] += total(a11)
+    grad[i + 1, j + 2] += total(a12)
+    grad[i + 1, j + 3] += total(a13)
+    grad[i + 2, j] += total(a20)
+    grad[i + 2, j + 1] += total(a21)
+    grad[i + 2, j + 2] += total(a22)
+    grad[i + 2, j + 3] += total(a23)
+    grad[i + 3, j] += total(a30)
+    grad[i + 3, j + 1] += total(a31)
+    grad[i + 3, j + 2] += total(a32)
+    grad[i + 3, j + 3] += total(a33)
+
+
+@jit
+def _add_outer_1x4(grad, G, F, start, stop, i, j):
+    zero = zero_of(G[start, i])
+    a0, a1, a2, a3 = zero, zero, zero, zero
+    for t in range(start, stop):
+        g = G[t, i]
+        a0 = a0 + g * F[t, j]
+        a1 = a1 + g * F[t, j + 1]
+        a2 = a2 + g * F[t, j + 2]
+        a3 = a3 + g * F[t, j + 3]
+    grad[i, j] += total(a0)
+    grad[i, j + 1] += total(a1)
+    grad[i, j + 2] += total(a2)
+    grad[i, j + 3] += total(a3)
+
+
+@jit
+def _add_outer_1x1(grad, G, F, start, stop, i, j):
+    zero = zero_of(G[start, i])
+    a, b = zero, zero
+    t = start
+    while t + 2 <= stop:
+        a = a + G[t, i] * F[t, j]
+        b = b + G[t + 1, i] * F[t + 1, j]
+        t += 2
+    if t < stop:
+        a = a + G[t, i] * F[t, j]
+    grad[i, j] += total(a + b)
+
+
+@jit
+def add_outer(grad, G, F):
+    """``grad[i, j] += sum over t and lanes of G[t, i] F[t, j]``: a weight gradient, once a sequence.
+
+    grad (m, n) numbers; G (T, m) and F (T, n) elements. The lanes are summed once a tile and block.
+    """
+    T, m = len(G), G.shape[1]
+    n = F.shape[1]
+    for start in range(0, T, _BLOCK):
+        stop = min(T, start + _BLOCK)
+        i = 0
+        while i + 4 <= m:
+            j = 0
+            while j + 4 <= n:
+                _add_outer_4x4(grad, G, F, start, stop, i, j)
+                j += 4
+            while j < n:
+                for r in range(4):
+                    _add_outer_1x1(grad, G, F, start, stop, i + r, j)
+                j += 1
+            i += 4
+        while i < m:
+            j = 0
+            while j + 4 <= n:
+                _add_outer_1x4(grad, G, F, start, stop, i, j)
+                j += 4
+            while j < n:
+                _add_outer_1x1(grad, G, F, start, stop, i, j)
+                j += 1
+            i += 1
+
+
+@jit
+def add_sum(grad, G):
+    """``grad[i] += sum over t and lanes of G[t, i]``: the gradient of a bias."""
+    T, m = len(G), G.shape[1]
+    for i in range(m):
+        a = zero_of(G[0, i])
+        for t in range(T):
+            a = a + G[t, i]
+        grad[i] += total(a)
+
+
+@jit
+def add_dot(grad, G, Z):
+    """``grad[i] += sum over t and lanes of G[t, i] Z[t, i]``: the gradient of a diagonal."""
+    T, m = len(G), G.shape[1]
+    for i in range(m):
+        a = zero_of(G[0, i])
+        for t in range(T):
+            a = a + G[t, i] * Z[t, i]
+        grad[i] += total(a)

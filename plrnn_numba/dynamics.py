@@ -1,0 +1,265 @@
+"""step, generate and jacobian, over any latent step model."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ._arrays import as_floats
+from ._jit import kernel
+from ._lanes import LANES, as_lanes, empty
+from ._products import add_matvec
+from .models._base import as_latent, jacobian_kernel, model_of, step_kernel
+
+
+class DivergenceWarning(RuntimeWarning):
+    """An orbit left the finite numbers."""
+
+
+@kernel
+def _step_states(latent, z, s, f, d, out):
+    for i in range(len(z)):
+        step_kernel(latent, z[i], f, d, out[i])
+        add_matvec(latent.C, s[i], out[i])
+
+
+@kernel
+def _generate_one(latent, inputs, f, d, out):
+    for t in range(len(out) - 1):
+        step_kernel(latent, out[t], f, d, out[t + 1])
+        add_matvec(latent.C, inputs[t], out[t + 1])
+
+
+@kernel
+def _generate_lanes(latent, inputs, buffer, tape, out, first):
+    """Up to LANES orbits at once; out (S, n_steps, M) holds the initial states, first is the lane 0's orbit."""
+    n_lanes = min(LANES, len(out) - first)
+    states, drive = buffer
+    M, K = latent.C.shape
+    z = as_lanes(states)
+    s = as_lanes(drive)
+    f, d = as_lanes(tape[0]), as_lanes(tape[1])
+    for lane in range(LANES):
+        for i in range(M):
+            states[0, i, lane] = out[first + min(lane, n_lanes - 1), 0, i]
+    for t in range(out.shape[1] - 1):
+        now, then = t % 2, (t + 1) % 2
+        step_kernel(latent, z[now], f, d, z[then])
+        if K > 0:
+            for lane in range(LANES):
+                for k in range(K):
+                    drive[0, k, lane] = inputs[first + min(lane, n_lanes - 1), t, k]
+            add_matvec(latent.C, s[0], z[then])
+        for lane in range(n_lanes):
+            for i in range(M):
+                out[first + lane, t + 1, i] = states[then, i, lane]
+
+
+@kernel
+def _jacobians(latent, z, f, d, out):
+    for i in range(len(z)):
+        jacobian_kernel(latent, z[i], f, d, out[i])
+
+
+def _tape(latent: Any) -> tuple[np.ndarray, np.ndarray]:
+    widths = model_of(latent).tape_widths(latent)
+    return np.empty(widths.f, latent.A.dtype), np.empty(widths.d, latent.A.dtype)
+
+
+def _as_states(name: str, z: Any, latent: Any) -> tuple[np.ndarray, bool]:
+    """States as (S, M), and whether one was given."""
+    M = len(latent.A)
+    z = as_floats(name, z, latent.A.dtype)
+    if z.ndim not in (1, 2) or z.shape[-1] != M:
+        raise ValueError(f"{name}: got shape {z.shape}, expected ({M},) or (S, {M})")
+    return z.reshape(-1, M), z.ndim == 1
+
+
+def step(latent: Any, z: Any, s: Any = None) -> np.ndarray:
+    """Advance latent states by one step, ``z' = F(z) + C s``.
+
+    Parameters
+    ----------
+    latent : PLRNN, ALRNN, ShPLRNN or ClippedShPLRNN
+        The parameters; they give the dtype.
+    z : array_like, (M,) or (S, M)
+        Latent state, or a batch of them; dimensionless.
+    s : array_like, (K,) or (S, K), optional
+        External inputs at the same time as z; none means zero.
+
+    Returns
+    -------
+    ndarray
+        The next states, of z's shape and the parameters' dtype.
+
+    Raises
+    ------
+    ValueError
+        Where a shape does not fit; the message names the argument and both shapes.
+
+    References
+    ----------
+    The equation of each model stands in its class; see `PLRNN`, `ALRNN`, `ShPLRNN`, `ClippedShPLRNN`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from plrnn_numba import ALRNN, step
+    >>> latent = ALRNN(A=[0.5, 0.5], W=[[0, 1], [1, 0]], h=[0, 1], C=np.zeros((2, 0)), num_relus=1)
+    >>> step(latent, [1.0, -2.0])
+    array([0.5, 1. ])
+    """
+    latent = as_latent(latent)
+    states, single = _as_states("z", z, latent)
+    S, K = len(states), latent.C.shape[1]
+    drive = np.zeros((S, K), latent.A.dtype)
+    if s is not None:
+        drive = as_floats("s", s, latent.A.dtype, (K,) if single else (S, K)).reshape(S, K)
+    out = np.empty_like(states)
+    _step_states(latent, states, drive, *_tape(latent), out)
+    return out[0] if single else out
+
+
+def as_inputs(inputs: Any, n_orbits: int, n_steps: int, K: int, dtype: Any) -> np.ndarray:
+    """Inputs as (S, n_steps - 1 or more, K); none is zero, one series drives every orbit."""
+    if inputs is None:
+        return np.zeros((n_orbits, max(n_steps - 1, 0), K), dtype)
+    drive = as_floats("inputs", inputs, dtype)
+    rows = (n_steps, n_steps - 1)
+    shared = drive.ndim == 2 and drive.shape[0] in rows
+    own = drive.ndim == 3 and drive.shape[0] == n_orbits and drive.shape[1] in rows
+    if not (shared or own) or drive.shape[-1] != K:
+        raise ValueError(
+            f"inputs: got shape {drive.shape}, expected ({n_steps}, {K}) for all orbits or "
+            f"({n_orbits}, {n_steps}, {K}); row t drives the step from t to t+1, so the last is optional"
+        )
+    return np.ascontiguousarray(np.broadcast_to(drive, (n_orbits, *drive.shape[-2:])))
+
+
+def generate(latent: Any, z0: Any, n_steps: int, inputs: Any = None) -> np.ndarray:
+    """Let latent states run freely.
+
+    Parameters
+    ----------
+    latent : PLRNN, ALRNN, ShPLRNN or ClippedShPLRNN
+        The parameters; they give the dtype.
+    z0 : array_like, (M,) or (S, M)
+        Initial state, or one for each of S orbits; dimensionless.
+    n_steps : int
+        Length of the orbit, the initial state included; at least 1.
+    inputs : array_like, (n_steps, K) or (S, n_steps, K), optional
+        External inputs; row t drives the step from t to t+1, so the last row is optional. None means zero.
+
+    Returns
+    -------
+    ndarray, (n_steps, M) or (S, n_steps, M)
+        Row 0 is z0. An orbit that leaves the finite numbers is NaN from that row on.
+
+    Raises
+    ------
+    ValueError
+        Where a shape or `n_steps` does not fit; the message names the argument and both shapes.
+
+    Warns
+    -----
+    DivergenceWarning
+        Once, with orbit and step, where an orbit diverged.
+
+    References
+    ----------
+    The equation of each model stands in its class; see `PLRNN`, `ALRNN`, `ShPLRNN`, `ClippedShPLRNN`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from plrnn_numba import ALRNN, generate
+    >>> latent = ALRNN(A=[0.5], W=[[0.0]], h=[1.0], C=np.zeros((1, 0)), num_relus=0)
+    >>> generate(latent, [0.0], 4).ravel()
+    array([0.  , 1.  , 1.5 , 1.75])
+    """
+    latent = as_latent(latent)
+    starts, single = _as_states("z0", z0, latent)
+    if isinstance(n_steps, bool) or n_steps != int(n_steps) or n_steps < 1:
+        raise ValueError(f"n_steps: got {n_steps!r}, expected an integer at least 1")
+    n_steps = int(n_steps)
+    S, M = starts.shape
+    dtype = latent.A.dtype
+    drive = as_inputs(inputs, S, n_steps, latent.C.shape[1], dtype)
+    out = np.empty((S, n_steps, M), dtype)
+    out[:, 0] = starts
+    if S == 1:
+        _generate_one(latent, drive[0], *_tape(latent), out[0])
+    else:
+        widths = model_of(latent).tape_widths(latent)
+        tape = (empty((widths.f,), dtype), empty((widths.d,), dtype))
+        buffer = (empty((2, M), dtype), empty((1, latent.C.shape[1]), dtype))
+        for first in range(0, S, LANES):
+            _generate_lanes(latent, drive, buffer, tape, out, first)
+    _mark_divergence(out)
+    return out[0] if single else out
+
+
+def _mark_divergence(orbits: np.ndarray) -> None:
+    """Set each orbit to NaN from its first non-finite row on, and warn once."""
+    with np.errstate(all="ignore"):
+        sums = np.abs(orbits).sum(axis=2)  # one non-finite number makes its row's sum so
+    if np.isfinite(sums).all():
+        return
+    bad = ~np.isfinite(orbits).all(axis=2)
+    diverged = np.flatnonzero(bad.any(axis=1))
+    if not len(diverged):  # finite numbers whose sum is not
+        return
+    steps = bad.argmax(axis=1)
+    for orbit in diverged:
+        orbits[orbit, steps[orbit] :] = np.nan
+    first = diverged[steps[diverged].argmin()]
+    which = "the orbit" if len(orbits) == 1 else f"{len(diverged)} of {len(orbits)} orbits"
+    where = "" if len(orbits) == 1 else f" (orbit {first})"
+    warnings.warn(
+        f"{which} diverged; the first at step {steps[first]}{where}; NaN from there on",
+        DivergenceWarning,
+        stacklevel=3,
+    )
+
+
+def jacobian(latent: Any, z: Any) -> np.ndarray:
+    """Jacobian of one step, ``dF/dz``; it does not depend on the inputs.
+
+    Parameters
+    ----------
+    latent : PLRNN, ALRNN, ShPLRNN or ClippedShPLRNN
+        The parameters; they give the dtype.
+    z : array_like, (M,) or (S, M)
+        Latent state, or a batch of them; dimensionless. At a kink the derivative of phi is 0.
+
+    Returns
+    -------
+    ndarray, (M, M) or (S, M, M)
+        ``J[i, j] = dz'_i / dz_j``.
+
+    Raises
+    ------
+    ValueError
+        Where a shape does not fit; the message names the argument and both shapes.
+
+    References
+    ----------
+    The equation of each model stands in its class; see `PLRNN`, `ALRNN`, `ShPLRNN`, `ClippedShPLRNN`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from plrnn_numba import ALRNN, jacobian
+    >>> latent = ALRNN(A=[0.5, 0.5], W=[[0, 1], [1, 0]], h=[0, 1], C=np.zeros((2, 0)), num_relus=1)
+    >>> jacobian(latent, [1.0, -2.0])
+    array([[0.5, 0. ],
+           [1. , 0.5]])
+    """
+    latent = as_latent(latent)
+    states, single = _as_states("z", z, latent)
+    M = len(latent.A)
+    out = np.empty((len(states), M, M), latent.A.dtype)
+    _jacobians(latent, states, *_tape(latent), out)
+    return out[0] if single else out

@@ -1,0 +1,150 @@
+"""ALRNN, the almost-linear RNN: a linear map with a few ReLUs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from .._jit import implements
+from .._lanes import gate, relu, zero_of
+from .._products import add_dot, add_matvec, add_outer, add_sum
+from .._schema import ConfigError, at_least, between, join, option
+from ._base import (
+    Hinge,
+    Hyperparameters,
+    LatentStepModel,
+    TapeWidths,
+    hinge_form,
+    initial_C,
+    jacobian_kernel,
+    parameter_gradient,
+    random_positive_definite,
+    register_model,
+    state_gradient,
+    step_kernel,
+)
+
+
+class ALRNN(NamedTuple):
+    """``z' = A*z + W f(z) + h + C s``, with f the identity on the first M-P units, phi on the last P.
+
+    A (M,) the diagonal; W (M, M), in training with a zero diagonal where `off_diagonal_W`; h (M,) the bias;
+    C (M, K) the input matrix; P = `num_relus`, 0 <= P <= M. Dimensionless.
+
+    Source: Brenner, Hemmer, Monfared and Durstewitz (2024), "Almost-linear RNNs yield highly
+    interpretable symbolic codes in dynamical systems reconstruction", NeurIPS, equation 3.
+    """
+
+    A: np.ndarray
+    W: np.ndarray
+    h: np.ndarray
+    C: np.ndarray
+    num_relus: int
+    off_diagonal_W: bool = False
+    learnable_C: bool = True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ALRNNHyperparameters(Hyperparameters):
+    num_relus: int = option(rule=at_least(0), help="how many of the last latent units have a ReLU")
+    ar_epsilon: float | None = option(
+        None, between(0, 1), help="pull A + diag(W) towards 1 - ar_epsilon; null for not at all"
+    )
+    off_diagonal_W: bool = option(False, help="keep the diagonal of W at zero")
+
+    def check(self, latent_dim: int, path: str) -> None:
+        if self.num_relus > latent_dim:
+            raise ConfigError(
+                f"{join(path, 'num_relus')}: got {self.num_relus}, "
+                f"allowed is from 0 to latent_dim, which is {latent_dim}"
+            )
+
+
+def initialize(hyper, M, K, rng):
+    """A: the diagonal of a random positive definite matrix; W: normal, standard deviation 0.01."""
+    A = np.diag(random_positive_definite(M, rng)).copy()
+    W = 0.01 * rng.standard_normal((M, M))
+    if hyper.off_diagonal_W:
+        np.fill_diagonal(W, 0)
+    C = initial_C(M, K, hyper.learnable_C, rng)
+    return ALRNN(
+        A, W, np.zeros(M), C, hyper.num_relus, hyper.off_diagonal_W, hyper.learnable_C
+    )
+
+
+@implements(step_kernel, ALRNN)
+def step(latent, z, f, d, out):
+    M = len(z)
+    for i in range(M):
+        f[i] = z[i]
+        out[i] = latent.A[i] * z[i] + latent.h[i]
+    for i in range(M - latent.num_relus, M):
+        f[i] = relu(z[i])
+    add_matvec(latent.W, f, out)
+
+
+@implements(state_gradient, ALRNN)
+def state_grad(latent, f, d, work, g, out):
+    M = len(g)
+    for i in range(M):
+        out[i] = zero_of(g[i])
+    add_matvec(latent.W.T, g, out)
+    for i in range(M - latent.num_relus, M):
+        out[i] = gate(f[i], out[i])
+    for i in range(M):
+        out[i] = out[i] + latent.A[i] * g[i]
+
+
+@implements(parameter_gradient, ALRNN)
+def parameter_grad(latent, Z, F, D, work, G, grad):
+    add_dot(grad.A, G, Z)
+    add_sum(grad.h, G)
+    add_outer(grad.W, G, F)
+    if latent.off_diagonal_W:
+        for i in range(len(grad.A)):
+            grad.W[i, i] = 0
+
+
+@implements(jacobian_kernel, ALRNN)
+def jacobian(latent, z, f, d, J):
+    """``diag(A) + W diag(f')``."""
+    M = len(z)
+    linear = M - latent.num_relus
+    for i in range(M):
+        for j in range(M):
+            J[i, j] = latent.W[i, j] if j < linear else gate(z[j], latent.W[i, j])
+        J[i, i] += latent.A[i]
+
+
+@implements(hinge_form, ALRNN)
+def hinge(latent):
+    """The linear units' columns of W belong to L; a hinge for each of the P others."""
+    M = len(latent.A)
+    linear = M - latent.num_relus
+    L = np.diag(latent.A)
+    L[:, :linear] += latent.W[:, :linear]
+    C = np.eye(M, dtype=L.dtype)[linear:]
+    return Hinge(
+        L, latent.W[:, linear:].copy(), C, np.zeros(latent.num_relus, L.dtype), latent.h, latent.C
+    )
+
+
+def shapes(latent):
+    M, K = latent.C.shape
+    if not 0 <= latent.num_relus <= M:
+        raise ValueError(f"num_relus: got {latent.num_relus}, allowed is from 0 to M = {M}")
+    return {"A": (M,), "W": (M, M), "h": (M,), "C": (M, K)}
+
+
+register_model(
+    LatentStepModel(
+        name="ALRNN",
+        parameters=ALRNN,
+        hyperparameters=ALRNNHyperparameters,
+        initialize=initialize,
+        shapes=shapes,
+        tape_widths=lambda latent: TapeWidths(f=len(latent.A), d=0, work=0),
+    )
+)

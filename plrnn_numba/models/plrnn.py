@@ -1,0 +1,148 @@
+"""PLRNN, the vanilla piecewise-linear RNN."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from .._jit import implements
+from .._lanes import gate, relu, scaled, zero_of
+from .._products import add_dot, add_matvec, add_outer, add_sum
+from .._schema import option
+from ._base import (
+    Hinge,
+    Hyperparameters,
+    LatentStepModel,
+    TapeWidths,
+    hinge_form,
+    initial_C,
+    jacobian_kernel,
+    parameter_gradient,
+    random_positive_definite,
+    register_model,
+    state_gradient,
+    step_kernel,
+)
+
+
+class PLRNN(NamedTuple):
+    """``z' = A*z + W phi(c(z)) + h + C s``, with ``c(z) = z - mean(z)`` where `mean_centering`, else z.
+
+    A (M,) the diagonal; W (M, M), whose diagonal is zero and stays zero in training; h (M,) the bias;
+    C (M, K) the input matrix. Only the ReLU's argument is centred. Dimensionless.
+
+    Source: Durstewitz (2017), PLoS Computational Biology 13, e1005542, equation 1; centring: Brenner et
+    al. (2022), "Tractable dendritic RNNs", ICML.
+    """
+
+    A: np.ndarray
+    W: np.ndarray
+    h: np.ndarray
+    C: np.ndarray
+    mean_centering: bool = True
+    learnable_C: bool = True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PLRNNHyperparameters(Hyperparameters):
+    mean_centering: bool = option(
+        True, help="centre the latent state before the ReLU; should be kept true"
+    )
+
+
+def initialize(hyper, M, K, rng):
+    """A and W: diagonal and off-diagonal part of one random positive definite matrix."""
+    matrix = random_positive_definite(M, rng)
+    A = np.diag(matrix).copy()
+    C = initial_C(M, K, hyper.learnable_C, rng)
+    return PLRNN(
+        A, matrix - np.diag(A), np.zeros(M), C, hyper.mean_centering, hyper.learnable_C
+    )
+
+
+@implements(step_kernel, PLRNN)
+def step(latent, z, f, d, out):
+    M = len(z)
+    mean = zero_of(z[0])
+    if latent.mean_centering:
+        for i in range(M):
+            mean = mean + z[i]
+        mean = scaled(mean, 1.0 / M)
+    for i in range(M):
+        f[i] = relu(z[i] - mean)
+        out[i] = latent.A[i] * z[i] + latent.h[i]
+    add_matvec(latent.W, f, out)
+
+
+@implements(state_gradient, PLRNN)
+def state_grad(latent, f, d, work, g, out):
+    M = len(g)
+    for i in range(M):
+        out[i] = zero_of(g[i])
+    add_matvec(latent.W.T, g, out)
+    mean = zero_of(g[0])
+    for i in range(M):
+        out[i] = gate(f[i], out[i])
+        mean = mean + out[i]
+    # The transposed centring is the centring.
+    mean = scaled(mean, 1.0 / M) if latent.mean_centering else zero_of(mean)
+    for i in range(M):
+        out[i] = out[i] - mean + latent.A[i] * g[i]
+
+
+@implements(parameter_gradient, PLRNN)
+def parameter_grad(latent, Z, F, D, work, G, grad):
+    add_dot(grad.A, G, Z)
+    add_sum(grad.h, G)
+    add_outer(grad.W, G, F)
+    for i in range(len(grad.A)):
+        grad.W[i, i] = 0
+
+
+@implements(jacobian_kernel, PLRNN)
+def jacobian(latent, z, f, d, J):
+    """``diag(A) + W diag(phi') (I - 11'/M)``."""
+    M = len(z)
+    mean = zero_of(z[0])
+    if latent.mean_centering:
+        for i in range(M):
+            mean = mean + z[i]
+        mean = scaled(mean, 1.0 / M)
+    for i in range(M):
+        row = zero_of(mean)
+        for j in range(M):
+            J[i, j] = gate(z[j] - mean, latent.W[i, j])
+            row = row + J[i, j]
+        row = scaled(row, 1.0 / M) if latent.mean_centering else zero_of(row)
+        for j in range(M):
+            J[i, j] = J[i, j] - row
+        J[i, i] += latent.A[i]
+
+
+@implements(hinge_form, PLRNN)
+def hinge(latent):
+    M = len(latent.A)
+    dtype = latent.A.dtype
+    centring = np.eye(M, dtype=dtype)
+    if latent.mean_centering:
+        centring = centring - dtype.type(1.0 / M)
+    return Hinge(np.diag(latent.A), latent.W, centring, np.zeros(M, dtype), latent.h, latent.C)
+
+
+def shapes(latent):
+    M, K = latent.C.shape
+    return {"A": (M,), "W": (M, M), "h": (M,), "C": (M, K)}
+
+
+register_model(
+    LatentStepModel(
+        name="PLRNN",
+        parameters=PLRNN,
+        hyperparameters=PLRNNHyperparameters,
+        initialize=initialize,
+        shapes=shapes,
+        tape_widths=lambda latent: TapeWidths(f=len(latent.A), d=0, work=0),
+    )
+)

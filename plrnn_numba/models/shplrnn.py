@@ -1,0 +1,143 @@
+"""shPLRNN, the shallow piecewise-linear RNN: one hidden layer of ReLUs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from .._jit import implements
+from .._lanes import gate, relu, zero_of
+from .._products import add_dot, add_matvec, add_outer, add_sum
+from .._schema import at_least, option
+from ._base import (
+    Hinge,
+    Hyperparameters,
+    LatentStepModel,
+    TapeWidths,
+    hinge_form,
+    initial_C,
+    jacobian_kernel,
+    parameter_gradient,
+    random_positive_definite,
+    register_model,
+    state_gradient,
+    step_kernel,
+    uniform_by_fan_in,
+)
+
+
+class ShPLRNN(NamedTuple):
+    """``z' = A*z + W1 phi(W2 z + h2) + h1 + C s``.
+
+    A (M,) the diagonal; W1 (M, H) and W2 (H, M) the weights of the hidden layer; h1 (M,) and h2 (H,) the
+    biases; C (M, K) the input matrix. Dimensionless.
+
+    Source: Hess, Monfared, Brenner and Durstewitz (2023), "Generalized teacher forcing for learning
+    chaotic dynamics", ICML, equation 2.
+    """
+
+    A: np.ndarray
+    W1: np.ndarray
+    W2: np.ndarray
+    h1: np.ndarray
+    h2: np.ndarray
+    C: np.ndarray
+    learnable_C: bool = True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShPLRNNHyperparameters(Hyperparameters):
+    hidden_dim: int = option(rule=at_least(1), help="the dimension H of the hidden layer")
+
+
+def initialize_shallow(hyper, M, K, rng):
+    """A: the diagonal of a random positive definite matrix; W1, W2 uniform by fan-in; biases zero."""
+    H = hyper.hidden_dim
+    return {
+        "A": np.diag(random_positive_definite(M, rng)).copy(),
+        "W1": uniform_by_fan_in((M, H), H, rng),
+        "W2": uniform_by_fan_in((H, M), M, rng),
+        "h1": np.zeros(M),
+        "h2": np.zeros(H),
+        "C": initial_C(M, K, hyper.learnable_C, rng),
+        "learnable_C": hyper.learnable_C,
+    }
+
+
+def initialize(hyper, M, K, rng):
+    return ShPLRNN(**initialize_shallow(hyper, M, K, rng))
+
+
+@implements(step_kernel, ShPLRNN)
+def step(latent, z, f, d, out):
+    for i in range(len(f)):
+        f[i] = zero_of(z[0]) + latent.h2[i]
+    add_matvec(latent.W2, z, f)
+    for i in range(len(f)):
+        f[i] = relu(f[i])
+    for i in range(len(z)):
+        out[i] = latent.A[i] * z[i] + latent.h1[i]
+    add_matvec(latent.W1, f, out)
+
+
+@implements(state_gradient, ShPLRNN)
+def state_grad(latent, f, d, work, g, out):
+    for i in range(len(f)):
+        d[i] = zero_of(g[0])
+    add_matvec(latent.W1.T, g, d)
+    for i in range(len(f)):
+        d[i] = gate(f[i], d[i])
+    for i in range(len(g)):
+        out[i] = latent.A[i] * g[i]
+    add_matvec(latent.W2.T, d, out)
+
+
+@implements(parameter_gradient, ShPLRNN)
+def parameter_grad(latent, Z, F, D, work, G, grad):
+    add_dot(grad.A, G, Z)
+    add_sum(grad.h1, G)
+    add_outer(grad.W1, G, F)
+    add_sum(grad.h2, D)
+    add_outer(grad.W2, D, Z)
+
+
+@implements(jacobian_kernel, ShPLRNN)
+def jacobian(latent, z, f, d, J):
+    """``diag(A) + W1 diag(phi') W2``."""
+    M = len(z)
+    for k in range(len(f)):
+        f[k] = latent.h2[k]
+    add_matvec(latent.W2, z, f)
+    for i in range(M):
+        for j in range(M):
+            J[i, j] = zero_of(z[0])
+        for k in range(len(f)):
+            w = gate(f[k], latent.W1[i, k])
+            for j in range(M):
+                J[i, j] += w * latent.W2[k, j]
+        J[i, i] += latent.A[i]
+
+
+@implements(hinge_form, ShPLRNN)
+def hinge(latent):
+    return Hinge(np.diag(latent.A), latent.W1, latent.W2, latent.h2, latent.h1, latent.C)
+
+
+def shapes(latent):
+    M, K = latent.C.shape
+    H = len(latent.h2)
+    return {"A": (M,), "W1": (M, H), "W2": (H, M), "h1": (M,), "h2": (H,), "C": (M, K)}
+
+
+register_model(
+    LatentStepModel(
+        name="shPLRNN",
+        parameters=ShPLRNN,
+        hyperparameters=ShPLRNNHyperparameters,
+        initialize=initialize,
+        shapes=shapes,
+        tape_widths=lambda latent: TapeWidths(f=len(latent.h2), d=len(latent.h2), work=0),
+    )
+)
