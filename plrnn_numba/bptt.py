@@ -1,7 +1,7 @@
 """The forced rollout and its gradient, by backpropagation through time, over any model.
 
 docs/bptt.md derives each line. Sequences are taken sixteen at a time, as lanes (see `_lanes`); one block
-of lanes is one call of `_block_gradient`, with tapes and a gradient of its own. The blocks' gradients are
+of lanes is one call of `block_gradient`, which fills a gradient vector of its own. The blocks' vectors are
 added in a fixed order, so that threads change no bit.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._arrays import as_floats, from_vector, n_parameters
-from ._jit import kernel
+from ._jit import jit, kernel
 from ._lanes import LANES, as_lanes, empty, total, zero_of
 from ._products import add_matvec, add_outer
 from .forcing import forcing_weights
@@ -73,8 +73,11 @@ def new_tape(model: Model, n_steps: int) -> Tape:
 
 
 @kernel
-def _block_gradient(latent, observation, inverse, a, tape, grad_latent, grad_observation):
-    """Loss of one block; its gradient is added to grad_latent and grad_observation."""
+def block_gradient(parameters, inverse, a, tape, vector, views):
+    """Loss of the block on the tape; its gradient replaces `vector`, of which `views` are the arrays."""
+    latent, observation = parameters
+    vector[:] = 0
+    grad_latent, grad_observation = views
     X, U, Z, O = as_lanes(tape.X), as_lanes(tape.U), as_lanes(tape.Z), as_lanes(tape.O)
     F, D, E, G = as_lanes(tape.F), as_lanes(tape.D), as_lanes(tape.E), as_lanes(tape.G)
     signals, dz, work = as_lanes(tape.signal), as_lanes(tape.dz), as_lanes(tape.work)
@@ -132,61 +135,71 @@ def _block_gradient(latent, observation, inverse, a, tape, grad_latent, grad_obs
     return total(loss * weight)
 
 
-class BlockGradients:
-    """Gradients of batches of one shape: tapes and vectors made once, used again for every batch.
+@jit
+def fill_tape(tape, X, U, windows, block, rng, noise):
+    """Copy a block's windows of X and U into its lanes, with Gaussian noise on X.
 
-    Parameters
-    ----------
-    model : Model
-        Fixes the shapes; the parameters themselves are handed to each call.
-    n_sequences, n_steps : int
-        S and T.
-    executor : concurrent.futures.Executor, optional
-        Runs the blocks of sequences in threads; the result is the same to the bit.
+    Lanes left over repeat the last window at weight 0: they diverge only where a real one does, which zeros
+    would not promise.
     """
+    rows, N, lanes = tape.X.shape
+    K = tape.U.shape[1]
+    S = len(windows)
+    for lane in range(lanes):
+        s = block * lanes + lane
+        real = s < S
+        first = windows[s] if real else windows[S - 1]
+        tape.weight[0, lane] = 1.0 / ((rows - 1) * S * N) if real else 0.0
+        noisy = noise > 0 and real
+        for t in range(rows):
+            for i in range(N):
+                x = X[first + t, i]
+                if noisy:
+                    x += noise * rng.standard_normal()
+                tape.X[t, i, lane] = x
+            for k in range(K):
+                tape.U[t, k, lane] = U[first + t, k]
 
-    def __init__(self, model: Model, n_sequences: int, n_steps: int, executor: Any = None):
-        self.n_blocks = -(-n_sequences // LANES)
-        self.tapes = [new_tape(model, n_steps) for _ in range(self.n_blocks)]
-        self._executor = executor
-        parameters = (model.latent, model.observation)
-        self.dtype = model.latent.A.dtype
-        self._vectors = np.zeros((self.n_blocks, n_parameters(parameters)), self.dtype)
-        self._gradients = [from_vector(parameters, v) for v in self._vectors]
-        n = n_observed(model.observation)
-        for block, tape in enumerate(self.tapes):
-            real = min(LANES, n_sequences - block * LANES)
-            tape.weight[0, :real] = 1.0 / (n_steps * n_sequences * n)
 
-    def sequence_of_lane(self, n_sequences: int) -> np.ndarray:
-        """(n_blocks, LANES): which sequence each lane holds; lanes left over repeat the last, at weight 0.
+@jit
+def batch_gradient(parameters, inverse, a, X, U, windows, rng, noise, workspace, gradient):
+    """Loss of a batch of windows; its gradient replaces the vector `gradient`.
 
-        A repeated sequence diverges only where the real one does, which zeros would not promise.
-        """
-        lanes = np.arange(self.n_blocks * LANES).reshape(self.n_blocks, LANES)
-        return np.minimum(lanes, n_sequences - 1)
+    The workspace is one tape, a vector, and (latent, observation) as views of that vector.
+    """
+    tape, vector, views = workspace
+    gradient[:] = 0
+    loss = 0.0
+    for block in range(n_blocks(len(windows))):
+        fill_tape(tape, X, U, windows, block, rng, noise)
+        loss += block_gradient(parameters, inverse, a, tape, vector, views)
+        add_block(gradient, vector)
+    return loss
 
-    def __call__(
-        self, model: Model, inverse: np.ndarray, a: np.ndarray
-    ) -> tuple[float, np.ndarray]:
-        """Loss and gradient vector of what the tapes' X and U hold; a (T,) in the model's dtype."""
-        self._vectors.fill(0)
 
-        def run(block: int) -> float:
-            grad_latent, grad_observation = self._gradients[block]
-            return _block_gradient(
-                model.latent,
-                model.observation,
-                inverse,
-                a,
-                self.tapes[block],
-                grad_latent,
-                grad_observation,
-            )
+@jit
+def n_blocks(n_sequences):
+    """How many blocks of lanes a batch takes."""
+    return (n_sequences + LANES - 1) // LANES
 
-        mapping = map if self._executor is None else self._executor.map
-        losses = list(mapping(run, range(self.n_blocks)))
-        return sum(losses), self._vectors.sum(axis=0) if self.n_blocks > 1 else self._vectors[0]
+
+@jit
+def add_block(gradient, vector):
+    """Add one block's gradient to the batch's; called in the order of blocks."""
+    for i in range(len(gradient)):
+        gradient[i] += vector[i]
+
+
+@kernel
+def _batch_gradient(parameters, inverse, a, X, U, windows, rng, noise, workspace, gradient):
+    return batch_gradient(parameters, inverse, a, X, U, windows, rng, noise, workspace, gradient)
+
+
+def new_workspace(model: Model, n_steps: int) -> tuple[Tape, np.ndarray, Any]:
+    """A tape, a gradient vector, and (latent, observation) as views of that vector."""
+    parameters = (model.latent, model.observation)
+    vector = np.zeros(n_parameters(parameters), model.latent.A.dtype)
+    return new_tape(model, n_steps), vector, from_vector(parameters, vector)
 
 
 def loss_and_grad(
@@ -246,11 +259,20 @@ def loss_and_grad(
         raise ValueError(f"inputs: got none, but the model has {K}; expected shape {(S, T + 1, K)}")
     U = np.zeros((S, T + 1, K), dtype) if inputs is None else inputs
     U = as_floats("inputs", U, dtype, (S, T + 1, K))
-    gradients = BlockGradients(model, S, T)
-    for tape, lanes in zip(gradients.tapes, gradients.sequence_of_lane(S)):
-        tape.X[...] = X[lanes].transpose(1, 2, 0)
-        tape.U[...] = U[lanes].transpose(1, 2, 0)
     a = forcing_weights(forcing, T).astype(dtype)
-    loss, vector = gradients(model, signal_inverse(model.observation), a)
-    latent, observation = from_vector((model.latent, model.observation), vector)
-    return float(loss), Model(latent, observation)
+    parameters = (model.latent, model.observation)
+    workspace = new_workspace(model, T)
+    gradient = np.empty_like(workspace[1])
+    loss = _batch_gradient(
+        parameters,
+        signal_inverse(model.observation),
+        a,
+        X.reshape(S * (T + 1), N),
+        U.reshape(S * (T + 1), K),
+        np.arange(S) * (T + 1),
+        np.random.default_rng(0),  # draws nothing: the noise is 0
+        0.0,
+        workspace,
+        gradient,
+    )
+    return float(loss), Model(*from_vector(parameters, gradient))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._arrays import as_floats, common_dtype
-from ._jit import implements, jit, verb
+from ._jit import implements, verb
 from ._lanes import total, zero_of
 from ._products import add_matvec, add_outer, add_sum
 from ._schema import ConfigError
@@ -41,7 +41,8 @@ class Affine(NamedTuple):
     b: np.ndarray
 
 
-OBSERVATIONS = {"identity": Identity, "affine": Affine}
+# Singular values of B below this part of the largest count as zero in pinv(B).
+_RCOND = 1e-6
 
 # --- the verbs -------------------------------------------------------------------------------------
 
@@ -74,6 +75,11 @@ def observation_parameter_gradient(observation, inverse, X, O, E, G_start, G_sig
     """
 
 
+@verb
+def update_inverse(observation, inverse):
+    """Refresh what `signal_inverse` returned, for parameters that have changed."""
+
+
 # --- identity --------------------------------------------------------------------------------------
 
 
@@ -91,6 +97,11 @@ def _identity_start(observation, inverse, x, z):
     for i in range(N, len(z)):
         z[i] = zero_of(x[0])
     add_matvec(observation.L, x, z[N:])
+
+
+@implements(update_inverse, Identity)
+def _identity_update_inverse(observation, inverse):
+    pass
 
 
 @implements(observe_kernel, Identity)
@@ -125,6 +136,11 @@ def _affine_signal(observation, inverse, x, signal):
 @implements(start_kernel, Affine)
 def _affine_start(observation, inverse, x, z):
     signal_kernel(observation, inverse, x, z)
+
+
+@implements(update_inverse, Affine)
+def _affine_update_inverse(observation, inverse):
+    inverse[:] = np.linalg.pinv(observation.B, _RCOND)
 
 
 @implements(observe_kernel, Affine)
@@ -178,7 +194,7 @@ def n_observed(observation: Any) -> int:
 def signal_inverse(observation: Any) -> np.ndarray:
     """Return what `signal_kernel` and `start_kernel` need besides the parameters, once a batch."""
     if isinstance(observation, Affine):
-        return np.ascontiguousarray(np.linalg.pinv(observation.B))
+        return np.ascontiguousarray(np.linalg.pinv(observation.B, _RCOND))
     return np.zeros((0, 0), observation.L.dtype)
 
 

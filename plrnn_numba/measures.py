@@ -1,0 +1,222 @@
+"""Measures of a reconstruction: geometry (D_stsp), frequencies (D_H), short-term prediction."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from ._arrays import as_floats
+from .model import Model, predict
+
+# Added to the count of every cell, as the public implementations of the field do.
+PSEUDO_COUNT = 1e-5
+
+
+def _as_pair(X: Any, Y: Any, same_length: bool) -> tuple[np.ndarray, np.ndarray]:
+    X = as_floats("X", X, np.float64, ("T", "N"))
+    length = X.shape[0] if same_length else "T"
+    Y = as_floats("Y", Y, np.float64, (length, X.shape[1]))
+    if len(X) < 2:
+        raise ValueError(f"X: got {len(X)} rows, expected at least 2")
+    if not np.isfinite(X).all():
+        raise ValueError("X: got NaN or inf, expected a finite true series")
+    constant = np.flatnonzero(np.ptp(X, axis=0) == 0)
+    if len(constant):
+        raise ValueError(f"X: column {constant[0]} is constant, so no measure is defined on it")
+    return X, Y
+
+
+def state_space_divergence(X: Any, Y: Any, bins: int = 30) -> float:
+    """D_stsp: Kullback-Leibler divergence between histograms of the true and the generated orbit.
+
+    The box reaches a tenth of a standard deviation beyond the true orbit on each side; generated points
+    outside it are dropped. The sum over all bins**N cells is exact, and takes memory with T only.
+
+    Parameters
+    ----------
+    X : array_like, (T, N)
+        True orbit.
+    Y : array_like, (T', N)
+        Generated orbit, in the same units.
+    bins : int, optional
+        Cells in each dimension.
+
+    Returns
+    -------
+    float
+        In nats; 0 for equal histograms; NaN where Y has NaN or inf, or no point in the box.
+
+    Raises
+    ------
+    ValueError
+        Where a shape does not fit, or X has NaN, inf or a constant column.
+
+    Warns
+    -----
+    RuntimeWarning
+        Where the pseudo-counts of empty cells outweigh a tenth of the data, so that the value is too small.
+
+    References
+    ----------
+    Koppe et al. (2019), PLoS Comput. Biol. 15, e1007263; the rule for the box is that of Hess et al. (2023).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from plrnn_numba import state_space_divergence
+    >>> X = np.random.default_rng(0).standard_normal((1000, 2))
+    >>> state_space_divergence(X, X)
+    0.0
+    >>> round(state_space_divergence(X, X[:, ::-1] + 1), 1)
+    8.4
+    """
+    X, Y = _as_pair(X, Y, same_length=False)
+    if bins != int(bins) or bins < 1:
+        raise ValueError(f"bins: got {bins!r}, expected an integer at least 1")
+    n_cells = float(bins) ** X.shape[1]
+    if PSEUDO_COUNT * n_cells > 0.1 * len(X):
+        warnings.warn(
+            f"state_space_divergence: {bins}**{X.shape[1]} cells for {len(X)} points; the pseudo-counts "
+            f"outweigh the data, and the value is too small; use fewer bins or dimensions",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    if not len(Y) or not np.isfinite(Y).all():
+        return float("nan")
+    margin = 0.1 * X.std(axis=0, ddof=1)
+    low, high = X.min(axis=0) - margin, X.max(axis=0) + margin
+    Y = Y[np.all((Y >= low) & (Y < high), axis=1)]
+    if not len(Y):
+        return float("nan")
+    cells = np.floor((np.concatenate([X, Y]) - low) / (high - low) * bins)
+    cell = _number_cells(np.clip(cells, 0, bins - 1).astype(np.int64), int(bins))
+    n_used = cell.max() + 1
+    x_counts = np.bincount(cell[: len(X)], minlength=n_used)
+    y_counts = np.bincount(cell[len(X) :], minlength=n_used)
+    x_sum = len(X) + PSEUDO_COUNT * n_cells
+    y_sum = len(Y) + PSEUDO_COUNT * n_cells
+    p = (x_counts + PSEUDO_COUNT) / x_sum
+    q = (y_counts + PSEUDO_COUNT) / y_sum
+    empty = (n_cells - n_used) * PSEUDO_COUNT / x_sum * np.log(y_sum / x_sum)
+    return float(np.sum(p * np.log(p / q)) + empty)
+
+
+def _number_cells(cells: np.ndarray, bins: int) -> np.ndarray:
+    """Number the distinct rows of cells (T, N) from 0 on, however many cells there could be."""
+    number = cells[:, 0]
+    for column in cells.T[1:]:
+        number = number * bins + column
+        if number.max() > 2**31:  # a column more might not fit
+            number = np.unique(number, return_inverse=True)[1]
+    return np.unique(number, return_inverse=True)[1]
+
+
+def power_spectra(X: Any, smoothing: float = 20.0) -> np.ndarray:
+    """Smoothed power spectra of the standardized columns of X (T, N), each with sum 1: (T//2 + 1, N).
+
+    A constant column has no spectrum: zeros.
+    """
+    X = as_floats("X", X, np.float64, ("T", "N"))
+    spread = X.std(axis=0)
+    spread = np.where(spread > 1e-12 * np.maximum(1.0, np.abs(X).max(axis=0)), spread, np.inf)
+    power = np.abs(np.fft.rfft((X - X.mean(axis=0)) / spread, axis=0)) ** 2
+    if smoothing > 0:
+        power = gaussian_filter1d(power, smoothing, axis=0, mode="reflect", truncate=4.0)
+    total = power.sum(axis=0)
+    return power / np.where(total > 0, total, 1.0)
+
+
+def hellinger_distance(X: Any, Y: Any, smoothing: float = 20.0) -> float:
+    """D_H: Hellinger distance between the power spectra of the true and the generated orbit.
+
+    Parameters
+    ----------
+    X, Y : array_like, (T, N)
+        True and generated orbit.
+    smoothing : float, optional
+        Standard deviation, in frequency bins, of the Gaussian that smooths the spectra; 0 for none.
+
+    Returns
+    -------
+    float
+        The mean over the dimensions, from 0 to 1. NaN where Y has NaN or inf. A dimension in which Y is
+        constant, and so has no spectrum, counts 1.
+
+    Raises
+    ------
+    ValueError
+        Where a shape does not fit, or X has NaN, inf or a constant column.
+
+    References
+    ----------
+    Mikhaeil, Monfared and Durstewitz (2022), NeurIPS; smoothing as in Brenner, Hemmer et al. (2024).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from plrnn_numba import hellinger_distance
+    >>> t = np.arange(1000)[:, None]
+    >>> hellinger_distance(np.sin(0.1 * t), np.sin(0.1 * t))
+    0.0
+    >>> round(hellinger_distance(np.sin(0.1 * t), np.sin(1.3 * t), smoothing=2), 3)
+    1.0
+    """
+    X, Y = _as_pair(X, Y, same_length=True)
+    if not np.isfinite(Y).all():
+        return float("nan")
+    p, q = power_spectra(X, smoothing), power_spectra(Y, smoothing)
+    distance = np.sqrt(((np.sqrt(p) - np.sqrt(q)) ** 2).sum(axis=0) / 2)
+    return float(np.where(q.sum(axis=0) > 0, distance, 1.0).mean())
+
+
+def prediction_error(model: Model, X: Any, n: int = 20, inputs: Any = None) -> float:
+    """PE: mean squared error exactly n steps ahead, over all starts.
+
+    Parameters
+    ----------
+    model : Model
+        The model that predicts.
+    X : array_like, (T, N)
+        True orbit, in data units, T > n.
+    n : int, optional
+        Steps ahead.
+    inputs : array_like, (T, K), optional
+        External inputs, needed where the model has any.
+
+    Returns
+    -------
+    float
+        In squared data units; NaN where a prediction diverges.
+
+    Raises
+    ------
+    ValueError
+        Where a shape does not fit.
+
+    References
+    ----------
+    Koppe et al. (2019), PLoS Comput. Biol. 15, e1007263.
+
+    Examples
+    --------
+    >>> import numpy as np, plrnn_numba as pl
+    >>> model = pl.init_model({"latent_dim": 2, "latent_step": {"name": "PLRNN"}}, n_observed=2)
+    >>> X = np.random.default_rng(0).standard_normal((50, 2))
+    >>> pl.prediction_error(model, X, n=5) > 0
+    True
+    """
+    X = as_floats("X", X, None, ("T", "N"))
+    if n != int(n) or not 1 <= n < len(X):
+        raise ValueError(f"n: got {n!r}, expected an integer from 1 to {len(X) - 1}")
+    drive = None
+    if inputs is not None:
+        inputs = as_floats("inputs", inputs, None, (len(X), "K"))
+        drive = np.lib.stride_tricks.sliding_window_view(inputs, n, axis=0)[: len(X) - n]
+        drive = drive.transpose(0, 2, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NaN says it
+        ahead = predict(model, X[:-n], n + 1, drive)[:, n]
+    return float(np.mean((ahead - X[n:]) ** 2))

@@ -1,0 +1,71 @@
+"""One line that tells how a training goes: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, TextIO
+
+_LINE = "epoch {epoch:>{width}}/{n}  loss {loss:.3e}{measures}  {left} left"
+
+
+class Progress:
+    """Reports epochs to `stream` (standard error): a tqdm bar where that is a terminal and tqdm is there,
+    else a plain line for each evaluation.
+    """
+
+    def __init__(self, n_epochs: int, first: int = 0, enabled: bool = True, stream: TextIO | None = None):
+        self._n = n_epochs
+        self._stream = sys.stderr if stream is None else stream
+        self._enabled = enabled
+        self._measures = ""
+        self._start = time.perf_counter()
+        self._first = first
+        self._bar: Any = None
+        if enabled and self._stream.isatty():
+            try:
+                from tqdm import tqdm
+            except ModuleNotFoundError:
+                return
+            self._bar = tqdm(
+                total=n_epochs,
+                initial=first,
+                file=self._stream,
+                unit="epoch",
+                dynamic_ncols=True,
+                bar_format="{n_fmt}/{total_fmt} epochs |{bar}| {desc}{remaining} left",
+            )
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def update(self, report: Any) -> None:
+        """Tell of one more epoch, an `EpochReport`."""
+        if not self._enabled:
+            return
+        if report.evaluation is not None:
+            found = report.evaluation
+            self._measures = f"  D_stsp {found.D_stsp:.3f}  D_H {found.D_H:.3f}"
+        if self._bar is not None:
+            self._bar.set_description_str(f"loss {report.loss:.3e}{self._measures}  ", refresh=False)
+            self._bar.update()
+        elif report.evaluation is not None or report.epoch == self._n:
+            spent = time.perf_counter() - self._start
+            left = spent / max(report.epoch - self._first, 1) * (self._n - report.epoch)
+            minutes, seconds = divmod(round(left), 60)
+            line = _LINE.format(
+                epoch=report.epoch,
+                width=len(str(self._n)),
+                n=self._n,
+                loss=report.loss,
+                measures=self._measures,
+                left=f"{minutes:02d}:{seconds:02d}",
+            )
+            print(line, file=self._stream, flush=True)

@@ -1,0 +1,97 @@
+"""Benchmark systems: ordinary differential equations that SciPy integrates."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from ._schema import nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """``dx/dt = flow(t, x)``, a step dt (time units) to sample it with, and where to start near the attractor."""
+
+    flow: Callable[[float, np.ndarray], Any]
+    dt: float
+    start: tuple[float, ...]
+    transient: float
+
+
+def _lorenz63(t: float, x: np.ndarray) -> tuple[float, ...]:
+    x, y, z = x
+    return 10.0 * (y - x), x * (28.0 - z) - y, x * y - 8.0 / 3.0 * z
+
+
+def _rossler(t: float, x: np.ndarray) -> tuple[float, ...]:
+    x, y, z = x
+    return -y - z, x + 0.2 * y, 0.2 + z * (x - 5.7)
+
+
+def _lorenz96(t: float, x: np.ndarray) -> np.ndarray:
+    return (np.roll(x, -1) - np.roll(x, 2)) * np.roll(x, 1) - x + 8.0
+
+
+def _van_der_pol(t: float, x: np.ndarray) -> tuple[float, ...]:
+    x, y = x
+    return y, 2.0 * (1.0 - x * x) * y - x
+
+
+SYSTEMS = {
+    "lorenz63": System(_lorenz63, 0.01, (1.0, 1.0, 25.0), 50.0),
+    "rossler": System(_rossler, 0.1, (1.0, 1.0, 0.0), 200.0),
+    "lorenz96": System(_lorenz96, 0.02, (8.0, 8.01, 8.0, 8.0, 8.0, 8.0), 50.0),
+    "van_der_pol": System(_van_der_pol, 0.05, (1.0, 0.0), 50.0),
+}
+
+
+def simulate(name: str, n_steps: int, seed: Any = 0, dt: float | None = None) -> np.ndarray:
+    """Sample an orbit on the attractor of a benchmark system.
+
+    Parameters
+    ----------
+    name : {'lorenz63', 'rossler', 'lorenz96', 'van_der_pol'}
+        The system, with its usual parameters (Lorenz-63: sigma 10, rho 28, beta 8/3).
+    n_steps : int
+        Number of samples.
+    seed : int or numpy.random.Generator, optional
+        Moves the start, before a transient that is thrown away.
+    dt : float, optional
+        Sampling step in the system's time units; each system has a usual one (Lorenz-63: 0.01).
+
+    Returns
+    -------
+    ndarray, (n_steps, N), float64
+        In the system's own units.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+
+    References
+    ----------
+    Lorenz (1963), J. Atmos. Sci. 20, 130; Rossler (1976), Phys. Lett. A 57, 397; Lorenz (1996), "Predictability".
+
+    Examples
+    --------
+    >>> from plrnn_numba import systems
+    >>> systems.simulate("lorenz63", 100).shape
+    (100, 3)
+    """
+    if name not in SYSTEMS:
+        choice = ", ".join(repr(n) for n in SYSTEMS)
+        raise ValueError(f"system: got {name!r}, allowed is one of {choice}{nearest(name, SYSTEMS)}")
+    system = SYSTEMS[name]
+    rng = np.random.default_rng(seed)
+    step = system.dt if dt is None else float(dt)
+    start = np.array(system.start) + 0.1 * rng.standard_normal(len(system.start))
+    times = system.transient + step * np.arange(n_steps)
+    solution = solve_ivp(
+        system.flow, (0, times[-1]), start, "DOP853", t_eval=times, rtol=1e-8, atol=1e-8
+    )
+    return np.ascontiguousarray(solution.y.T)

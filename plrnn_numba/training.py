@@ -1,0 +1,589 @@
+"""fit: windows of the data, gradients, optimizer, evaluations, and how a training ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._arrays import from_vector, to_vector
+from ._jit import jit, kernel
+from .bptt import add_block, batch_gradient, block_gradient, fill_tape, n_blocks, new_workspace
+from .config import Config
+from .data import (
+    DataError,
+    Windows,
+    as_trials,
+    check_trials,
+    find_scaling,
+    make_windows,
+)
+from .forcing import forcing_weights
+from .measures import hellinger_distance, prediction_error, state_space_divergence
+from .model import Model, init_model, predict
+from .observation import signal_inverse, update_inverse
+from .optim import (
+    BETA1,
+    BETA2,
+    EPSILON,
+    OPTIMIZERS,
+    clip_in_place,
+    exponential_decay,
+    init_moments,
+    update_in_place,
+)
+from .progress import Progress
+from .regularization import add_penalty, penalty_of
+
+# A compiled call runs as many batches as fit into this time, so that Ctrl-C and signals get through.
+_SECONDS_PER_CALL = 0.2
+
+
+class Evaluation(NamedTuple):
+    """Measures of a model's free-running orbit against a series; see `measures`."""
+
+    D_stsp: float
+    D_H: float
+    PE: float
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochReport:
+    """What a callback is told after each epoch; `evaluation` is None between two evaluations."""
+
+    epoch: int
+    n_epochs: int
+    loss: float
+    l2: float
+    ar: float
+    learning_rate: float
+    seconds: float
+    evaluation: Evaluation | None
+    model: Model
+
+
+@dataclasses.dataclass(frozen=True)
+class FitResult:
+    """What `fit` returns.
+
+    Parameters
+    ----------
+    model : Model
+        The parameters at the end; after divergence, the last finite ones.
+    best_model : Model
+        Those of the evaluation with the lowest D_stsp; `model` where there was none.
+    history : dict of ndarray
+        Columns epoch (from 1), loss, l2, ar, learning_rate, seconds, D_stsp, D_H, PE; a row an epoch. The
+        measures are NaN in epochs without an evaluation.
+    status : str
+        'finished', 'diverged', 'stopped' (by a callback or a signal) or 'interrupted' (by Ctrl-C).
+    seed : int
+        The configuration's.
+    compile_seconds, seconds : float
+        Time to compile or load the kernels, and time to train.
+    """
+
+    model: Model
+    best_model: Model
+    history: dict[str, np.ndarray]
+    status: str
+    seed: int
+    compile_seconds: float
+    seconds: float
+
+
+COLUMNS = ("epoch", "loss", "l2", "ar", "learning_rate", "seconds", "D_stsp", "D_H", "PE")
+
+
+# --- kernels ---------------------------------------------------------------------------------------
+
+
+class _Settings(NamedTuple):
+    """The numbers that a batch needs."""
+
+    optimizer: int
+    learning_rate: float
+    gradient_clip: float
+    noise: float
+
+
+@jit
+def draw_windows(rng, starts, counts, windows):
+    """Rows at which the batch's windows start, each window of each trial equally likely."""
+    for s in range(len(windows)):
+        w = rng.integers(0, counts[-1])
+        trial = 0
+        while counts[trial] <= w:
+            trial += 1
+        before = counts[trial - 1] if trial > 0 else 0
+        windows[s] = starts[trial] + w - before
+
+
+@jit
+def _finish_batch(loss, gradient, params, moments, penalty, settings, step, sums):
+    """Penalties, clipping, optimizer; False, with nothing changed, where a number is not finite.
+
+    `sums` (3,) gathers the epoch's loss, L2 penalty and ar penalty.
+    """
+    l2, ar = add_penalty(penalty, params, gradient)
+    norm = clip_in_place(gradient, settings.gradient_clip)
+    if not math.isfinite(loss + norm):
+        return False
+    m, v = moments
+    rates = (settings.learning_rate, BETA1, BETA2, EPSILON)
+    update_in_place(params, gradient, m, v, settings.optimizer, step, *rates)
+    sums[0] += loss
+    sums[1] += l2
+    sums[2] += ar
+    return True
+
+
+@kernel
+def _train_batches(
+    n_batches, rng, data, windows, parameters, inverse, a, workspace, optimization, settings, step
+):
+    """Run n_batches; return how many were, fewer where loss or gradient left the finite numbers."""
+    X, U, starts, counts = data
+    params, gradient, moments, penalty, sums = optimization
+    for batch in range(n_batches):
+        update_inverse(parameters[1], inverse)
+        draw_windows(rng, starts, counts, windows)
+        loss = batch_gradient(
+            parameters, inverse, a, X, U, windows, rng, settings.noise, workspace, gradient
+        )
+        if not _finish_batch(
+            loss, gradient, params, moments, penalty, settings, step + batch, sums
+        ):
+            return batch
+    return n_batches
+
+
+# The same batch in parts, for threads: only the blocks' gradients run side by side.
+
+
+@kernel
+def _begin_threaded(rng, data, windows, parameters, inverse, workspaces, noise):
+    X, U, starts, counts = data
+    update_inverse(parameters[1], inverse)
+    draw_windows(rng, starts, counts, windows)
+    for block in range(n_blocks(len(windows))):
+        fill_tape(workspaces[block][0], X, U, windows, block, rng, noise)
+
+
+@kernel
+def _end_threaded(loss, workspaces, optimization, settings, step):
+    params, gradient, moments, penalty, sums = optimization
+    gradient[:] = 0
+    for workspace in workspaces:
+        add_block(gradient, workspace[1])
+    return _finish_batch(loss, gradient, params, moments, penalty, settings, step, sums)
+
+
+# --- training --------------------------------------------------------------------------------------
+
+
+def evaluate(model: Model, X: Any, config: Config, inputs: Any = None) -> Evaluation:
+    """Measure a free-running orbit that starts at X[0] against X (T, N), in data units.
+
+    As long as X, but no longer than the configuration's `evaluation.steps`.
+    """
+    part = config.evaluation
+    X = np.asarray(X)[: part.steps]
+    if inputs is not None:
+        inputs = np.asarray(inputs)[: part.steps]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NaN says it
+        orbit = predict(model, X[0], len(X), inputs)
+        return Evaluation(
+            state_space_divergence(X, orbit, part.bins),
+            hellinger_distance(X, orbit, part.smoothing),
+            prediction_error(model, X, min(part.prediction_steps, len(X) - 1), inputs),
+        )
+
+
+class Trainer:
+    """A training that can be run, stopped between two compiled calls, saved, and gone on with exactly.
+
+    Arguments are those of `fit`, which is the way to use it unless the state is to be kept.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        config: Any,
+        inputs: Any = None,
+        validation: Any = None,
+        validation_inputs: Any = None,
+    ):
+        self.config = config = Config.from_dict(config)
+        trials = as_trials("X", X)
+        check_trials("X", trials)
+        drives = _as_inputs("inputs", inputs, "X", trials)
+        scaling = find_scaling(trials) if config.standardize else None
+        n_steps = config.training.sequence_length
+        data = make_windows(trials, drives, n_steps, scaling, config.dtype)
+        self._validation, self._validation_inputs = _validation_series(
+            trials, drives, validation, validation_inputs
+        )
+
+        model = init_model(config, data.X.shape[1], data.U.shape[1])
+        self._like = (model.latent, model.observation)
+        self._scaling = scaling
+        self.params = to_vector(self._like)
+        self._parameters = from_vector(self._like, self.params)
+        self._inverse = signal_inverse(model.observation)
+        self.moments = init_moments(self.params)
+        # A stream of its own: the initial values do not depend on how training draws, nor the reverse.
+        self.rng = np.random.default_rng([config.seed, 1])
+        self._data = _as_tuple(data)
+        self._forcing = forcing_weights(config.forcing, n_steps).astype(config.dtype)
+        self._windows = np.zeros(config.training.batch_size, np.int64)
+        self._prepare_workspaces(model, n_steps)
+        self._learning_rate = exponential_decay(*config.training.learning_rate, config.training.epochs)
+
+        self.epoch = 0
+        self.batch = 0
+        self.sums = np.zeros(3)
+        self.epoch_seconds = 0.0
+        self.rows: list[tuple[float, ...]] = []
+        self.best = self.params.copy()
+        self.best_D_stsp = math.inf
+        self.compile_seconds = 0.0
+        self.stop_requested = False
+        self._optimization = (
+            self.params,
+            np.zeros_like(self.params),
+            tuple(self.moments),
+            penalty_of(config, *self._like),
+            self.sums,
+        )
+
+    def _prepare_workspaces(self, model: Model, n_steps: int) -> None:
+        blocks = n_blocks(self.config.training.batch_size)
+        self._threads = min(self.config.training.n_threads, blocks)
+        n = blocks if self._threads > 1 else 1
+        self._workspaces = tuple(new_workspace(model, n_steps) for _ in range(n))
+
+    @property
+    def model(self) -> Model:
+        """The model at this moment, in arrays of its own."""
+        return self._model_of(self.params)
+
+    @property
+    def best_model(self) -> Model:
+        """The model of the evaluation with the lowest D_stsp so far."""
+        return self._model_of(self.best if math.isfinite(self.best_D_stsp) else self.params)
+
+    def _model_of(self, vector: np.ndarray) -> Model:
+        return Model(*from_vector(self._like, vector.copy()), self._scaling)
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        table = np.array(self.rows, dtype=np.float64).reshape(-1, len(COLUMNS))
+        return {name: table[:, i].copy() for i, name in enumerate(COLUMNS)}
+
+    # The state as arrays, and back: what a checkpoint holds.
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the rest of the training depends on, as plain arrays, numbers and dicts."""
+        return {
+            "params": self.params.copy(),
+            "m": self.moments.m.copy(),
+            "v": self.moments.v.copy(),
+            "best": self.best.copy(),
+            "sums": self.sums.copy(),
+            "rows": np.array(self.rows, dtype=np.float64).reshape(-1, len(COLUMNS)),
+            "progress": {
+                "epoch": self.epoch,
+                "batch": self.batch,
+                "epoch_seconds": self.epoch_seconds,
+                "best_D_stsp": self.best_D_stsp if math.isfinite(self.best_D_stsp) else None,
+                "rng": self.rng.bit_generator.state,
+            },
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned; the training must have the same configuration and data."""
+        for name, array in (
+            ("params", self.params),
+            ("m", self.moments.m),
+            ("v", self.moments.v),
+            ("best", self.best),
+            ("sums", self.sums),
+        ):
+            array[...] = state[name]
+        self.rows = [tuple(row) for row in state["rows"]]
+        progress = state["progress"]
+        self.epoch, self.batch = progress["epoch"], progress["batch"]
+        self.epoch_seconds = progress["epoch_seconds"]
+        best = progress["best_D_stsp"]
+        self.best_D_stsp = math.inf if best is None else best
+        self.rng.bit_generator.state = progress["rng"]
+
+    # Running.
+
+    def warm_up(self) -> float:
+        """Compile, or load, all that training and evaluation call; return the seconds it took."""
+        begin = time.perf_counter()
+        if self._threads > 1:
+            rng = np.random.default_rng(0)
+            self._begin_threaded(rng)
+            self._block(self._workspaces[0])
+            _end_threaded(math.nan, *self._end_arguments(1))  # not finite: nothing changes
+        else:
+            self._run_batches(0, 1)
+        if self._validation is not None:
+            evaluate(
+                self.model,
+                self._validation[:64],
+                self.config,
+                None if self._validation_inputs is None else self._validation_inputs[:64],
+            )
+        self.compile_seconds += time.perf_counter() - begin
+        return self.compile_seconds
+
+    def _settings(self) -> _Settings:
+        part = self.config.training
+        clip = math.inf if part.gradient_clip is None else part.gradient_clip
+        return _Settings(
+            OPTIMIZERS[part.optimizer], self._learning_rate(self.epoch), clip, part.noise
+        )
+
+    def _run_batches(self, n: int, step: int) -> int:
+        return _train_batches(
+            n,
+            self.rng,
+            self._data,
+            self._windows,
+            self._parameters,
+            self._inverse,
+            self._forcing,
+            self._workspaces[0],
+            self._optimization,
+            self._settings(),
+            step,
+        )
+
+    def _begin_threaded(self, rng: np.random.Generator) -> None:
+        _begin_threaded(
+            rng,
+            self._data,
+            self._windows,
+            self._parameters,
+            self._inverse,
+            self._workspaces,
+            self.config.training.noise,
+        )
+
+    def _block(self, workspace: Any) -> float:
+        return block_gradient(self._parameters, self._inverse, self._forcing, *workspace)
+
+    def _end_arguments(self, step: int) -> tuple:
+        return self._workspaces, self._optimization, self._settings(), step
+
+    def _run_batches_threaded(self, executor: Any, n: int, step: int) -> int:
+        for batch in range(n):
+            self._begin_threaded(self.rng)
+            losses = list(executor.map(self._block, self._workspaces))
+            if not _end_threaded(float(sum(losses)), *self._end_arguments(step + batch)):
+                return batch
+        return n
+
+    def run_epoch(self, executor: Any = None) -> str:
+        """Run what is left of the epoch; return 'epoch', or 'diverged', or 'stopped' in its midst."""
+        part = self.config.training
+        chunk = 1
+        while self.batch < part.batches_per_epoch:
+            if self.stop_requested:
+                return "stopped"
+            n = min(chunk, part.batches_per_epoch - self.batch)
+            step = self.epoch * part.batches_per_epoch + self.batch + 1
+            begin = time.perf_counter()
+            if executor is None:
+                done = self._run_batches(n, step)
+            else:
+                done = self._run_batches_threaded(executor, n, step)
+            seconds = time.perf_counter() - begin
+            self.epoch_seconds += seconds
+            self.batch += done
+            if done < n:
+                return "diverged"
+            chunk = max(1, int(n * _SECONDS_PER_CALL / max(seconds, 1e-9)))
+        return "epoch"
+
+    def _end_epoch(self) -> EpochReport:
+        part = self.config
+        self.epoch += 1
+        loss, l2, ar = self.sums / part.training.batches_per_epoch
+        due = self.epoch % part.evaluation.every == 0 or self.epoch == part.training.epochs
+        found = None
+        if due and self._validation is not None:
+            found = evaluate(self.model, self._validation, part, self._validation_inputs)
+            if found.D_stsp < self.best_D_stsp:
+                self.best_D_stsp = found.D_stsp
+                self.best[...] = self.params
+        rate = self._learning_rate(self.epoch - 1)
+        measures = (math.nan,) * 3 if found is None else found
+        row = (self.epoch, loss, l2, ar, rate, self.epoch_seconds, *measures)
+        self.rows.append(tuple(map(float, row)))
+        report = EpochReport(
+            self.epoch,
+            part.training.epochs,
+            float(loss),
+            float(l2),
+            float(ar),
+            rate,
+            self.epoch_seconds,
+            found,
+            self.model,
+        )
+        self.sums[:] = 0
+        self.batch = 0
+        self.epoch_seconds = 0.0
+        return report
+
+    def run(
+        self, callback: Callable[[EpochReport], Any] | None = None, progress: bool = True
+    ) -> FitResult:
+        """Train to the end, or until something ends it."""
+        self.warm_up()
+        begin = time.perf_counter()
+        n_epochs = self.config.training.epochs
+        status = "finished"
+        executor = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        try:
+            with Progress(n_epochs, self.epoch, progress) as bar:
+                while self.epoch < n_epochs:
+                    ended = self.run_epoch(executor)
+                    if ended != "epoch":
+                        status = ended
+                        break
+                    report = self._end_epoch()
+                    bar.update(report)
+                    if callback is not None and callback(report):
+                        status = "stopped"
+                        break
+        except KeyboardInterrupt:
+            status = "interrupted"
+        finally:
+            if executor is not None:
+                executor.shutdown()
+        if status == "diverged":
+            warnings.warn(
+                f"training diverged in epoch {self.epoch + 1}, batch {self.batch + 1} "
+                f"(seed {self.config.seed}); the model is the last finite one. A stronger forcing, a lower "
+                f"learning_rate, gradient_clip, or ar_epsilon for an ALRNN may help",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return FitResult(
+            self.model,
+            self.best_model,
+            self.history,
+            status,
+            self.config.seed,
+            self.compile_seconds,
+            time.perf_counter() - begin,
+        )
+
+
+def _as_tuple(data: Windows) -> tuple[np.ndarray, ...]:
+    return data.X, data.U, data.starts.astype(np.int64), data.counts.astype(np.int64)
+
+
+def _as_inputs(
+    name: str, inputs: Any, of: str, trials: list[np.ndarray]
+) -> list[np.ndarray]:
+    """The inputs of each trial, (T_i, K); K = 0 where there are none."""
+    if inputs is None:
+        return [np.zeros((len(trial), 0)) for trial in trials]
+    drives = as_trials(name, inputs)
+    check_trials(name, drives)
+    if [len(d) for d in drives] != [len(t) for t in trials]:
+        raise DataError(
+            f"{name}: got trials of {[len(d) for d in drives][:5]} rows, but {of} has "
+            f"{[len(t) for t in trials][:5]}; each row of {name} belongs to the same row of {of}"
+        )
+    return drives
+
+
+def _validation_series(
+    trials: list[np.ndarray], drives: list[np.ndarray], validation: Any, validation_inputs: Any
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The longest trial of the validation data, or else of the training data, with its inputs."""
+    if validation is not None:
+        name, of = "validation_inputs", "validation"
+        n_columns, K = trials[0].shape[1], drives[0].shape[1]
+        trials = as_trials(of, validation)
+        check_trials(of, trials)
+        if trials[0].shape[1] != n_columns:
+            raise DataError(f"{of}: got {trials[0].shape[1]} columns, but X has {n_columns}")
+        drives = _as_inputs(name, validation_inputs, of, trials)
+        if drives[0].shape[1] != K:
+            raise DataError(f"{name}: got {drives[0].shape[1]} columns, but inputs has {K}")
+    longest = max(range(len(trials)), key=lambda i: len(trials[i]))
+    drive = drives[longest]
+    return trials[longest], drive if drive.shape[1] else None
+
+
+def fit(
+    X: Any,
+    config: Any,
+    inputs: Any = None,
+    callback: Callable[[EpochReport], Any] | None = None,
+    validation: Any = None,
+    validation_inputs: Any = None,
+    progress: bool = True,
+) -> FitResult:
+    """Train a model on one series or on trials.
+
+    Parameters
+    ----------
+    X : array_like
+        One series (T, N), an array (trials, T, N), or a list of (T_i, N), in data units. No training sequence
+        crosses a trial's end.
+    config : Config or mapping
+        The run configuration.
+    inputs : array_like, optional
+        External inputs in the form of X, with K columns; row t drives the step from t to t+1. They are used as
+        they are: only X is standardized.
+    callback : callable, optional
+        Called with an `EpochReport` after each epoch; a true answer stops the training.
+    validation, validation_inputs : array_like, optional
+        Held-out data for the evaluations; else X's longest trial serves.
+    progress : bool, optional
+        Report to standard error: a bar on a terminal, a line for each evaluation elsewhere.
+
+    Returns
+    -------
+    FitResult
+        Model, best model, history, and how the training ended. The same seed, data and versions give the same
+        bits, for any number of threads.
+
+    Raises
+    ------
+    ConfigError, DataError
+        ValueErrors of one line; they name the key, or the argument, trial, row and column.
+
+    References
+    ----------
+    Training with teacher forcing: Brenner et al. (2022), ICML; Hess et al. (2023), ICML.
+
+    Examples
+    --------
+    >>> import numpy as np, plrnn_numba as pl
+    >>> t = 0.1 * np.arange(2000)
+    >>> X = np.stack([np.sin(t), np.cos(t)], axis=1)
+    >>> config = {"latent_dim": 2, "latent_step": {"name": "shPLRNN", "hyperparameters": {"hidden_dim": 10}},
+    ...     "training": {"epochs": 10, "sequence_length": 50}}
+    >>> result = pl.fit(X, config, progress=False)
+    >>> result.status, bool(result.history["loss"][-1] < result.history["loss"][0])
+    ('finished', True)
+    """
+    return Trainer(X, config, inputs, validation, validation_inputs).run(callback, progress)
