@@ -6,13 +6,14 @@ hand-derived gradients. Start with `fit`, `predict` and `Config`; or, at a shell
 
 from . import measures, models, optim, systems
 from ._schema import ConfigError
+from ._version import __version__
 from .bptt import loss_and_grad
 from .checkpoint import load_config, load_model, save_model
 from .config import Config
 from .data import DataError
 from .dynamics import DivergenceWarning, generate, jacobian, step
 from .forcing import GTF, STF
-from .measures import hellinger_distance, prediction_error, state_space_divergence
+from .measures import Evaluation, evaluate, hellinger_distance, prediction_error, state_space_divergence
 from .model import Model, Scaling, init_model, initial_state, observe, predict
 from .models._base import Hinge
 from .models.alrnn import ALRNN
@@ -21,8 +22,8 @@ from .models.convert import to_hinge, to_shplrnn
 from .models.plrnn import PLRNN
 from .models.shplrnn import ShPLRNN
 from .observation import Affine, Identity
-from .training import EpochReport, FitResult, Trainer, evaluate, fit
-from .versions import __version__, show_versions
+from .training import EpochReport, FitResult, Trainer, fit
+from .versions import show_versions
 
 __all__ = [
     "ALRNN",
@@ -36,6 +37,7 @@ __all__ = [
     "DataError",
     "DivergenceWarning",
     "EpochReport",
+    "Evaluation",
     "FitResult",
     "Hinge",
     "Identity",

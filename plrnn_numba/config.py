@@ -67,7 +67,8 @@ class Regularization:
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
     every: int = option(25, at_least(1), "epochs between two evaluations")
-    steps: int = option(100_000, at_least(100), "longest free-running orbit that is compared")
+    steps: int = option(10_000, at_least(100), "length of each free-running orbit, at most")
+    orbits: int = option(10, at_least(1), "how many orbits, at most, each from a start of its own")
     bins: int = option(30, at_least(2), "bins per dimension of D_stsp")
     smoothing: float = option(20.0, at_least(0), "standard deviation in bins of D_H's smoothing")
     prediction_steps: int = option(20, at_least(1), "steps ahead of the prediction error")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from typing import Any
 
@@ -10,6 +11,9 @@ from scipy.ndimage import gaussian_filter1d
 
 from ._arrays import as_floats
 from .model import Model, predict
+
+# Starts of a prediction error that are run at a time.
+_STARTS = 4096
 
 # Added to the count of every cell, as the public implementations of the field do.
 PSEUDO_COUNT = 1e-5
@@ -211,12 +215,115 @@ def prediction_error(model: Model, X: Any, n: int = 20, inputs: Any = None) -> f
     X = as_floats("X", X, None, ("T", "N"))
     if n != int(n) or not 1 <= n < len(X):
         raise ValueError(f"n: got {n!r}, expected an integer from 1 to {len(X) - 1}")
-    drive = None
+    drives = None
     if inputs is not None:
         inputs = as_floats("inputs", inputs, None, (len(X), "K"))
-        drive = np.lib.stride_tricks.sliding_window_view(inputs, n, axis=0)[: len(X) - n]
-        drive = drive.transpose(0, 2, 1)
+        drives = np.lib.stride_tricks.sliding_window_view(inputs, n, axis=0).transpose(0, 2, 1)
+    total = 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NaN says it
-        ahead = predict(model, X[:-n], n + 1, drive)[:, n]
-    return float(np.mean((ahead - X[n:]) ** 2))
+        for first in range(0, len(X) - n, _STARTS):
+            rows = slice(first, min(first + _STARTS, len(X) - n))
+            drive = None if drives is None else drives[rows]
+            ahead = predict(model, X[rows], n + 1, drive)[:, n]
+            total += float(((ahead - X[rows.start + n : rows.stop + n]) ** 2).sum(dtype=np.float64))
+    return total / ((len(X) - n) * X.shape[1])
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` returns: medians over the orbits, and each orbit's values.
+
+    D_stsp, D_H and PE are medians in which a diverged orbit counts as the worst (NaN where the median itself
+    is one); `each` holds the same measures as arrays (orbits,).
+    """
+
+    D_stsp: float
+    D_H: float
+    PE: float
+    each: dict[str, np.ndarray]
+    n_diverged: int
+    steps: int
+
+
+def _median(values: np.ndarray) -> float:
+    ordered = np.sort(values)  # NaN last
+    n = len(ordered)
+    return float((ordered[(n - 1) // 2] + ordered[n // 2]) / 2)
+
+
+def evaluate(
+    model: Model,
+    X: Any,
+    inputs: Any = None,
+    steps: int = 10_000,
+    orbits: int = 10,
+    bins: int = 30,
+    smoothing: float = 20.0,
+    prediction_steps: int = 20,
+) -> Evaluation:
+    """Compare free-running orbits of a model with stretches of a series, each from its stretch's start.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    X : array_like, (T, N)
+        True series, held out, in data units.
+    inputs : array_like, (T, K), optional
+        External inputs, needed where the model has any.
+    steps, orbits : int, optional
+        Length of a stretch, and their largest number; they do not overlap. A shorter series is one stretch.
+    bins, smoothing, prediction_steps : optional
+        Of `state_space_divergence`, `hellinger_distance`, `prediction_error`.
+
+    Returns
+    -------
+    Evaluation
+        Medians, each orbit's values, and how many orbits diverged.
+
+    Raises
+    ------
+    ValueError
+        Where a shape does not fit, or the series is constant or too short; the message names the argument.
+
+    References
+    ----------
+    See `state_space_divergence`, `hellinger_distance`, `prediction_error`. All three depend on `steps`: two
+    true orbits of Lorenz-63 (dt 0.01) differ by D_stsp 0.58 after 10,000 steps and 0.03 after 100,000.
+
+    Examples
+    --------
+    >>> import numpy as np, plrnn_numba as pl
+    >>> model = pl.init_model({"latent_dim": 2, "latent_step": {"name": "PLRNN"}}, n_observed=2)
+    >>> X = np.random.default_rng(0).standard_normal((900, 2))
+    >>> found = pl.evaluate(model, X, steps=300)
+    >>> len(found.each["D_H"]), found.n_diverged
+    (3, 0)
+    """
+    X = as_floats("X", X, None, ("T", "N"))
+    steps = min(steps, len(X))
+    starts = np.arange(0, len(X) - steps + 1, steps)[:orbits]
+    drives = None
+    if inputs is not None:
+        inputs = as_floats("inputs", inputs, None, (len(X), "K"))
+        drives = np.stack([inputs[s : s + steps] for s in starts])
+    n = min(prediction_steps, steps - 1)
+    rows = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NaN, and n_diverged, say it
+        generated = predict(model, X[starts], steps, drives)
+        for i, start in enumerate(starts):
+            true = X[start : start + steps]
+            drive = None if drives is None else drives[i]
+            rows.append(
+                (
+                    state_space_divergence(true, generated[i], bins),
+                    hellinger_distance(true, generated[i], smoothing),
+                    prediction_error(model, true, n, drive),
+                )
+            )
+    each = {name: np.array(v) for name, v in zip(("D_stsp", "D_H", "PE"), zip(*rows))}
+    n_diverged = int((~np.isfinite(generated).all(axis=(1, 2))).sum())
+    medians = (_median(values) for values in each.values())
+    return Evaluation(*medians, each=each, n_diverged=n_diverged, steps=steps)

@@ -25,8 +25,8 @@ from .data import (
     make_windows,
 )
 from .forcing import forcing_weights
-from .measures import hellinger_distance, prediction_error, state_space_divergence
-from .model import Model, init_model, predict
+from .measures import Evaluation, evaluate
+from .model import Model, init_model
 from .observation import signal_inverse, update_inverse
 from .optim import (
     BETA1,
@@ -43,14 +43,6 @@ from .regularization import add_penalty, penalty_of
 
 # A compiled call runs as many batches as fit into this time, so that Ctrl-C and signals get through.
 _SECONDS_PER_CALL = 0.2
-
-
-class Evaluation(NamedTuple):
-    """Measures of a model's free-running orbit against a series; see `measures`."""
-
-    D_stsp: float
-    D_H: float
-    PE: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,25 +180,6 @@ def _end_threaded(loss, workspaces, optimization, settings, step):
 # --- training --------------------------------------------------------------------------------------
 
 
-def evaluate(model: Model, X: Any, config: Config, inputs: Any = None) -> Evaluation:
-    """Measure a free-running orbit that starts at X[0] against X (T, N), in data units.
-
-    As long as X, but no longer than the configuration's `evaluation.steps`.
-    """
-    part = config.evaluation
-    X = np.asarray(X)[: part.steps]
-    if inputs is not None:
-        inputs = np.asarray(inputs)[: part.steps]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NaN says it
-        orbit = predict(model, X[0], len(X), inputs)
-        return Evaluation(
-            state_space_divergence(X, orbit, part.bins),
-            hellinger_distance(X, orbit, part.smoothing),
-            prediction_error(model, X, min(part.prediction_steps, len(X) - 1), inputs),
-        )
-
-
 class Trainer:
     """A training that can be run, stopped between two compiled calls, saved, and gone on with exactly.
 
@@ -284,6 +257,11 @@ class Trainer:
         return Model(*from_vector(self._like, vector.copy()), self._scaling)
 
     @property
+    def validation(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The series that evaluations compare with, and its inputs."""
+        return self._validation, self._validation_inputs
+
+    @property
     def history(self) -> dict[str, np.ndarray]:
         table = np.array(self.rows, dtype=np.float64).reshape(-1, len(COLUMNS))
         return {name: table[:, i].copy() for i, name in enumerate(COLUMNS)}
@@ -338,13 +316,7 @@ class Trainer:
             _end_threaded(math.nan, *self._end_arguments(1))  # not finite: nothing changes
         else:
             self._run_batches(0, 1)
-        if self._validation is not None:
-            evaluate(
-                self.model,
-                self._validation[:64],
-                self.config,
-                None if self._validation_inputs is None else self._validation_inputs[:64],
-            )
+        self._evaluate(200)
         self.compile_seconds += time.perf_counter() - begin
         return self.compile_seconds
 
@@ -417,19 +389,25 @@ class Trainer:
             chunk = max(1, int(n * _SECONDS_PER_CALL / max(seconds, 1e-9)))
         return "epoch"
 
+    def _evaluate(self, steps: int) -> Evaluation:
+        options = dataclasses.asdict(self.config.evaluation)
+        del options["every"]
+        options["steps"] = steps
+        return evaluate(self.model, self._validation, self._validation_inputs, **options)
+
     def _end_epoch(self) -> EpochReport:
         part = self.config
         self.epoch += 1
         loss, l2, ar = self.sums / part.training.batches_per_epoch
         due = self.epoch % part.evaluation.every == 0 or self.epoch == part.training.epochs
         found = None
-        if due and self._validation is not None:
-            found = evaluate(self.model, self._validation, part, self._validation_inputs)
+        if due:
+            found = self._evaluate(part.evaluation.steps)
             if found.D_stsp < self.best_D_stsp:
                 self.best_D_stsp = found.D_stsp
                 self.best[...] = self.params
         rate = self._learning_rate(self.epoch - 1)
-        measures = (math.nan,) * 3 if found is None else found
+        measures = (math.nan,) * 3 if found is None else (found.D_stsp, found.D_H, found.PE)
         row = (self.epoch, loss, l2, ar, rate, self.epoch_seconds, *measures)
         self.rows.append(tuple(map(float, row)))
         report = EpochReport(

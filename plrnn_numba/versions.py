@@ -11,8 +11,7 @@ import llvmlite.binding
 import numba
 
 from ._jit import cache_directory
-
-__version__ = "0.1.0"
+from ._version import __version__
 
 
 def versions() -> dict[str, str]:

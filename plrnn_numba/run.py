@@ -1,0 +1,191 @@
+"""A run on disk: its folder, its files, and a training that writes them.
+
+    RUN/config.json        the whole resolved configuration; `train` reads it again
+        run.json           where the data came from, seed, versions, status, seconds
+        model.npz          the last model; best.npz the one of the best evaluation
+        checkpoints/       last.npz, from which a training goes on exactly
+        metrics.csv        a row an evaluation
+        test.npy           the held-out series that the run is measured on (test_inputs.npy beside it)
+        plots/*.png
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .checkpoint import load_model, load_state, save_model, save_state, write_atomically
+from .config import Config
+from .measures import Evaluation, evaluate
+from .model import Model, predict
+from .plotting import plot_orbits, plot_series, plot_spectra, plot_training, save_figure
+from .training import COLUMNS, EpochReport, FitResult, Trainer
+from .versions import versions
+
+METRICS = ("epoch", "loss", "l2", "ar", "alpha", "learning_rate", "D_stsp", "D_H", "PE", "seconds")
+
+
+class RunError(ValueError):
+    """A mistake in what was asked of a run's folder; the message is one line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """The folder of a run, and what is in it."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Any) -> Run:
+        """A run that exists; raise RunError where there is none."""
+        path = Path(folder)
+        if not (path / "config.json").is_file():
+            raise RunError(f"{path}: not the folder of a run (it has no config.json)")
+        return cls(path)
+
+    def config(self) -> Config:
+        return Config.from_file(self.folder / "config.json")
+
+    def model(self, name: str = "model") -> Model:
+        path = self.folder / f"{name}.npz"
+        try:
+            return load_model(path)
+        except (OSError, ValueError) as error:
+            raise RunError(str(error)) from None
+
+    def _array(self, name: str) -> np.ndarray | None:
+        path = self.folder / name
+        return np.load(path, allow_pickle=False) if path.exists() else None
+
+    def test_data(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The held-out series and its inputs."""
+        test = self._array("test.npy")
+        if test is None:
+            raise RunError(f"{self.folder / 'test.npy'}: no such file; give the data with --data")
+        return test, self._array("test_inputs.npy")
+
+    def history(self) -> dict[str, np.ndarray]:
+        """Loss and learning rate of every epoch, and the measures."""
+        state, _ = self.state()
+        table = state["rows"]
+        return {name: table[:, i] for i, name in enumerate(COLUMNS)}
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The last checkpoint."""
+        try:
+            return load_state(self.folder / "checkpoints" / "last.npz")
+        except (OSError, ValueError) as error:
+            raise RunError(str(error)) from None
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        write_atomically(self.folder / name, (json.dumps(content, indent=2) + "\n").encode())
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            return json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path}: cannot be read: {error}") from None
+
+    def save_progress(self, trainer: Trainer) -> None:
+        """Write checkpoint, models and metrics, each whole."""
+        fingerprint = {"config": trainer.config.to_dict(), "versions": versions()}
+        save_state(self.folder / "checkpoints" / "last.npz", trainer.state(), fingerprint)
+        save_model(self.folder / "model.npz", trainer.model, trainer.config)
+        save_model(self.folder / "best.npz", trainer.best_model, trainer.config)
+        self._write_metrics(trainer)
+
+    def _write_metrics(self, trainer: Trainer) -> None:
+        history = trainer.history
+        forcing = trainer.config.forcing
+        alpha = getattr(forcing, "alpha", math.nan)
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(METRICS)
+        for i in np.flatnonzero(_was_evaluated(trainer.config, history["epoch"])):
+            row = {name: history[name][i] for name in history} | {"alpha": alpha}
+            row["seconds"] = history["seconds"][: i + 1].sum()
+            writer.writerow([int(row["epoch"]), *(f"{row[name]:.9g}" for name in METRICS[1:])])
+        write_atomically(self.folder / "metrics.csv", buffer.getvalue().encode())
+
+    def draw(self) -> list[Path]:
+        """Draw orbits, series, spectra and training under plots/; return the pictures' paths."""
+        config, model = self.config(), self.model()
+        X, inputs = self.test_data()
+        steps = min(len(X), config.evaluation.steps)
+        X = X[:steps]
+        Y = predict(model, X[0], steps, None if inputs is None else inputs[:steps])
+        name = config.latent_step.name
+        title = f"{name}, M = {config.latent_dim}, free run of {steps} steps"
+        shown = min(steps, 1000)
+        Y_finite = np.where(np.isfinite(Y), Y, 0.0)
+        figures = {
+            "orbits": plot_orbits(X, Y, title),
+            "series": plot_series(X[:shown], Y[:shown], title=f"{name}: the first {shown} steps"),
+            "spectra": plot_spectra(X, Y_finite, config.evaluation.smoothing, f"{name}: power spectra"),
+            "training": plot_training(self.history(), f"{name}: training"),
+        }
+        plots = self.folder / "plots"
+        return [save_figure(figure, plots / f"{key}.png") for key, figure in figures.items()]
+
+    def evaluate(self, X: np.ndarray, inputs: np.ndarray | None, **changes: Any) -> Evaluation:
+        """Measure the last model on a series, with the configuration's options but for `changes`."""
+        options = dataclasses.asdict(self.config().evaluation)
+        del options["every"]
+        return evaluate(self.model(), X, inputs, **{**options, **changes})
+
+
+def _was_evaluated(config: Config, epochs: np.ndarray) -> np.ndarray:
+    return (epochs % config.evaluation.every == 0) | (epochs == config.training.epochs)
+
+
+def create(folder: Path, config: Config, test: Any, test_inputs: Any, source: dict[str, Any]) -> Run:
+    """Make the folder of a new run; raise RunError where it exists."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise RunError(
+            f"{folder}: exists already; choose another --out, or go on with it by --resume"
+        ) from None
+    (folder / "checkpoints").mkdir()
+    run = Run(folder)
+    np.save(folder / "test.npy", test)
+    if test_inputs is not None:
+        np.save(folder / "test_inputs.npy", test_inputs)
+    run.write_json("run.json", {"source": source, "seed": config.seed, "versions": versions()})
+    write_atomically(folder / "config.json", config.to_json().encode())
+    return run
+
+
+def train(
+    run: Run,
+    trainer: Trainer,
+    progress: bool = True,
+    callback: Callable[[EpochReport], Any] | None = None,
+) -> FitResult:
+    """Run a training, with a checkpoint at each evaluation and at its end."""
+
+    def each_epoch(report: EpochReport) -> Any:
+        if report.evaluation is not None:
+            run.save_progress(trainer)
+        return callback(report) if callback is not None else False
+
+    result = trainer.run(each_epoch, progress)
+    run.save_progress(trainer)
+    record = run.read_json("run.json")
+    record.update(
+        status=result.status,
+        epochs=trainer.epoch,
+        compile_seconds=round(result.compile_seconds, 3),
+        training_seconds=round(float(result.history["seconds"].sum()), 3),
+    )
+    run.write_json("run.json", record)
+    return result
