@@ -169,6 +169,10 @@ def _affine_parameter_gradient(observation, inverse, X, O, E, G_start, G_signal,
 # --- outside the kernels ---------------------------------------------------------------------------
 
 
+def _wrong_type(observation: Any) -> TypeError:
+    return TypeError(f"observation: got {type(observation).__name__}, allowed are Identity, Affine")
+
+
 def as_observation(observation: Any, M: int, dtype: Any) -> Any:
     """Check an observation model against M latent units and make it fit for kernels."""
     if isinstance(observation, Identity):
@@ -178,11 +182,13 @@ def as_observation(observation: Any, M: int, dtype: Any) -> Any:
     if isinstance(observation, Affine):
         B = as_floats("Affine.B", observation.B, dtype, ("N", M))
         return Affine(B, as_floats("Affine.b", observation.b, dtype, (len(B),)))
-    raise TypeError(f"observation: got {type(observation).__name__}, allowed are Identity, Affine")
+    raise _wrong_type(observation)
 
 
 def observation_dtype(observation: Any) -> np.dtype:
     """The dtype of an observation model's arrays."""
+    if not isinstance(observation, (Identity, Affine)):
+        raise _wrong_type(observation)
     return common_dtype(type(observation).__name__, observation._asdict())
 
 

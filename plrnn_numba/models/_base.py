@@ -150,7 +150,11 @@ def as_latent(latent: Any) -> Any:
                 f"{name}.{field}: got shape {arrays[field].shape}, expected {ndim} dimension(s)"
             )
     fit = latent._replace(**arrays, **flags)
-    for field, shape in model.shapes(fit).items():
+    try:
+        shapes = model.shapes(fit)
+    except ValueError as error:
+        raise ValueError(f"{name}.{error}") from None
+    for field, shape in shapes.items():
         if arrays[field].shape != shape:
             raise ValueError(f"{name}.{field}: got shape {arrays[field].shape}, expected {shape}")
     return fit
