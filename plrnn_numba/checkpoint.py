@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import uuid
@@ -44,9 +45,7 @@ def write_atomically(path: Any, content: bytes) -> None:
 
 
 def _save(path: Any, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
-    from io import BytesIO
-
-    buffer = BytesIO()
+    buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     np.savez(buffer, allow_pickle=False, meta=text, **arrays)
     write_atomically(path, buffer.getvalue())
@@ -57,7 +56,7 @@ def _load(path: Any, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         meta = json.loads(arrays.pop("meta").tobytes())
         if meta["kind"] == kind and meta["format"] <= FORMAT:

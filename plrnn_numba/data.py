@@ -153,7 +153,7 @@ def _load_file(path: Path) -> np.ndarray:
         if suffix == ".npy":
             return np.load(path, allow_pickle=False)
         if suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 if len(archive.files) != 1:
                     raise DataError(
                         f"{path}: got {len(archive.files)} arrays ({', '.join(archive.files[:5])}), "

@@ -303,7 +303,12 @@ def evaluate(
     """
     X = as_floats("X", X, None, ("T", "N"))
     steps = min(steps, len(X))
-    starts = np.arange(0, len(X) - steps + 1, steps)[:orbits]
+    starts = np.arange(0, len(X) - steps + 1, steps)
+    # Where nothing moves for a whole stretch, as in a recording with pauses, there is nothing to compare.
+    moving = [np.ptp(X[s : s + steps], axis=0).all() for s in starts]
+    starts = starts[moving][:orbits]
+    if not len(starts):
+        raise ValueError(f"X: a column is constant in every stretch of {steps} rows, so no measure is defined")
     drives = None
     if inputs is not None:
         inputs = as_floats("inputs", inputs, None, (len(X), "K"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -28,12 +29,14 @@ class Progress:
                 from tqdm import tqdm
             except ModuleNotFoundError:
                 return
+            columns = os.get_terminal_size(self._stream.fileno()).columns
             self._bar = tqdm(
                 total=n_epochs,
                 initial=first,
                 file=self._stream,
                 unit="epoch",
-                dynamic_ncols=True,
+                dynamic_ncols=bool(columns),
+                ncols=None if columns else 100,  # a terminal that does not know its own width
                 bar_format="{n_fmt}/{total_fmt} epochs |{bar}| {desc}{remaining} left",
             )
 

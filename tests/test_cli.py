@@ -1,0 +1,336 @@
+"""The command line: what each command writes, and that every mistake is one line and exit code 2."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import plrnn_numba as pl
+from plrnn_numba.cli import DIVERGED, DONE, MISTAKE, STOPPED, main
+
+CONFIG = {
+    "latent_dim": 2,
+    "latent_step": {"name": "clipped_shPLRNN", "hyperparameters": {"hidden_dim": 8}},
+    "training": {"epochs": 4, "batches_per_epoch": 5, "sequence_length": 20, "learning_rate": [1e-2, 1e-3]},
+    "evaluation": {"every": 2, "steps": 200},
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with data of all kinds and a configuration, and the current one."""
+    monkeypatch.chdir(tmp_path)
+    t = 0.1 * np.arange(1200)
+    X = np.stack([np.sin(t), 3 * np.cos(t)], axis=1)
+    np.save("X.npy", X)
+    np.savez("X.npz", X)
+    np.savetxt("X.csv", X, delimiter=",", header="a,b", comments="")
+    np.save("U.npy", np.stack([np.cos(t)], axis=1))
+    Path("trials").mkdir()
+    for i in range(4):
+        np.save(f"trials/{i}.npy", X[300 * i : 300 * (i + 1)])
+    Path("c.json").write_text(json.dumps(CONFIG))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run, trained once."""
+    folder = tmp_path_factory.mktemp("trained")
+    t = 0.1 * np.arange(1200)
+    np.save(folder / "X.npy", np.stack([np.sin(t), 3 * np.cos(t)], axis=1))
+    (folder / "c.json").write_text(json.dumps(CONFIG))
+    out = folder / "run"
+    arguments = ["train", str(folder / "c.json"), "--data", str(folder / "X.npy"), "--out", str(out), "--quiet"]
+    assert main(arguments) == DONE
+    return out
+
+
+def test_train_writes_a_whole_run(trained):
+    names = {str(p.relative_to(trained)) for p in trained.rglob("*") if p.is_file()}
+    pictures = {f"plots/{p}.png" for p in ("orbits", "series", "spectra", "training")}
+    files = {"config.json", "run.json", "model.npz", "best.npz", "metrics.csv", "test.npy", "checkpoints/last.npz"}
+    assert names == files | pictures
+    for picture in pictures:
+        assert (trained / picture).read_bytes().startswith(b"\x89PNG")
+    config = pl.Config.from_file(trained / "config.json")
+    assert config == pl.Config.from_dict(CONFIG)
+    rows = (trained / "metrics.csv").read_text().splitlines()
+    assert rows[0] == "epoch,loss,l2,ar,alpha,learning_rate,D_stsp,D_H,PE,seconds"
+    assert [row.split(",")[0] for row in rows[1:]] == ["2", "4"]
+    record = json.loads((trained / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["measures"]["orbits"] == {"n": 1, "steps": 200, "diverged": 0}
+    assert len(np.load(trained / "test.npy")) == 240
+
+
+def test_the_same_training_in_python_gives_the_same_bits(trained):
+    X = np.load(trained.parent / "X.npy")
+    result = pl.fit(X[:960], CONFIG, validation=X[960:], progress=False)
+    for a, b in zip(pl.load_model(trained / "model.npz").latent, result.model.latent):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("data", ["X.npy", "X.npz", "X.csv", "trials"])
+def test_train_reads_every_kind_of_data(folder, data, capsys):
+    assert main(["train", "c.json", "--data", data, "--set", "training.epochs=1", "--no-plots"]) == DONE
+    name = data.split(".")[0]
+    out = capsys.readouterr()
+    assert f"model    runs/{name}-c/model.npz" in out.out
+    assert "D_stsp" in out.out
+    assert "compilation" in out.out
+    assert main(["train", "c.json", "--data", data, "--set", "training.epochs=1", "--quiet", "--no-plots"]) == DONE
+    assert (folder / f"runs/{name}-c-2/model.npz").exists()
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_train_without_a_configuration_and_with_inputs(folder):
+    small = ["--set", "training.epochs=1", "--set", "training.batches_per_epoch=2", "--quiet", "--no-plots"]
+    assert main(["train", "--data", "X.npy", "--inputs", "U.npy", "--out", "r", *small]) == DONE
+    model = pl.load_model("r/model.npz")
+    assert model.latent.C.shape == (2, 1)
+    assert len(np.load("r/test_inputs.npy")) == 240
+    assert main(["evaluate", "r"]) == DONE
+    assert main(["generate", "r", "--steps", "50", "--inputs", "U.npy", "--out", "o.npy"]) == MISTAKE
+    np.save("U50.npy", np.load("U.npy")[:50])
+    assert main(["generate", "r", "--steps", "50", "--inputs", "U50.npy", "--out", "o.npy"]) == DONE
+    assert np.load("o.npy").shape == (50, 2)
+
+
+def test_generate_is_predict(trained, tmp_path, capsys):
+    out = tmp_path / "orbit.npy"
+    assert main(["generate", str(trained), "--steps", "30", "--start", "0.5,-1", "--out", str(out)]) == DONE
+    expected = pl.predict(pl.load_model(trained / "model.npz"), [0.5, -1], 30)
+    np.testing.assert_array_equal(np.load(out), expected)
+    text = tmp_path / "orbit.csv"
+    assert main(["generate", str(trained), "--steps", "30", "--start", "0.5,-1", "--out", str(text)]) == DONE
+    assert text.read_text().startswith("x1,x2\n")
+    np.testing.assert_allclose(np.loadtxt(text, delimiter=",", skiprows=1), expected, rtol=1e-6)
+    assert main(["generate", str(trained), "--steps", "3", "--out", str(out), "--best"]) == DONE
+
+
+def test_evaluate_prints_for_a_person_and_for_a_program(trained, capsys):
+    assert main(["evaluate", str(trained)]) == DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["measure", "D_stsp", "D_H", "PE"]
+    data = str(trained.parent / "X.npy")
+    arguments = ["evaluate", str(trained), "--data", data, "--json", "--steps", "400", "--orbits", "2"]
+    assert main(arguments) == DONE
+    found = json.loads(capsys.readouterr().out)
+    X = np.load(data)
+    expected = pl.evaluate(pl.load_model(trained / "model.npz"), X, steps=400, orbits=2)
+    assert found["D_H"]["median"] == expected.D_H
+    assert found["D_stsp"]["each"] == expected.each["D_stsp"].tolist()
+    assert found["orbits"] == {"n": 2, "steps": 400, "diverged": 0}
+
+
+def test_plot_draws_again(trained, capsys):
+    picture = trained / "plots" / "orbits.png"
+    picture.unlink()
+    assert main(["plot", str(trained)]) == DONE
+    assert picture.exists()
+    assert str(picture) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("N", [1, 2, 4])
+def test_pictures_of_any_number_of_dimensions(folder, N):
+    rng = np.random.default_rng(0)
+    np.save("Z.npy", rng.standard_normal((600, N)).cumsum(axis=0))
+    options = ["--set", "training.epochs=1", "--set", "training.sequence_length=10", "--quiet"]
+    assert main(["train", "--data", "Z.npy", "--out", "r", *options]) == DONE
+    assert len(list(Path("r/plots").iterdir())) == 4
+
+
+def test_init_prints_what_train_reads(folder, capsys):
+    assert main(["init", "--model", "ALRNN", "--latent-dim", "5"]) == DONE
+    Path("start.toml").write_text(capsys.readouterr().out)
+    options = ["--set", "training.epochs=1", "--set", "training.sequence_length=20"]
+    assert main(["train", "start.toml", "--data", "X.npy", "--quiet", "--no-plots", *options]) == DONE
+
+
+def test_versions_and_the_module_are_the_same_program(capsys):
+    assert main(["versions"]) == DONE
+    here = capsys.readouterr().out
+    there = subprocess.run([sys.executable, "-m", "plrnn_numba", "versions"], capture_output=True, text=True)
+    assert there.returncode == 0
+    assert there.stdout.splitlines()[0] == here.splitlines()[0] == f"plrnn_numba    {pl.__version__}"
+
+
+def test_divergence_exits_with_3_and_keeps_the_last_finite_model(folder, capsys):
+    options = ["--set", "training.learning_rate=[1e18,1e18]", "--set", "forcing=null", "--out", "r"]
+    assert main(["train", "c.json", "--data", "X.npy", *options]) == DIVERGED
+    assert "diverged in epoch 1 (seed 0); the last finite model is in r" in capsys.readouterr().err
+    assert np.isfinite(pl.load_model("r/model.npz").latent.A).all()
+    assert json.loads(Path("r/run.json").read_text())["status"] == "diverged"
+
+
+def start_training(folder, *options):
+    command = [sys.executable, "-m", "plrnn_numba", "train", "c.json", "--data", "X.npy", "--out", "r", *options]
+    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1"])
+def test_a_signal_ends_with_75_and_resume_ends_with_the_same_bits(folder, name):
+    epochs = ["--set", "training.epochs=1500", "--set", "evaluation.every=500", "--set", "training.noise=0.01", "--no-plots"]
+    whole = subprocess.run(
+        [sys.executable, "-m", "plrnn_numba", "train", "c.json", "--data", "X.npy", "--out", "whole", *epochs],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert whole.returncode == DONE, whole.stderr
+    process = start_training(folder, *epochs)
+    line = process.stderr.readline()
+    assert line.startswith("run ")
+    for line in process.stderr:  # the first evaluation is told, and written
+        if line.startswith("epoch"):
+            break
+    process.send_signal(getattr(signal, name))
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == STOPPED, error
+    assert "go on with: plrnn-numba train --resume --out r" in error
+    resumed = subprocess.run(
+        [sys.executable, "-m", "plrnn_numba", "train", "--resume", "--out", "r", "--no-plots"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert resumed.returncode == DONE, resumed.stderr
+    for name in ("model.npz", "best.npz"):
+        one, other = pl.load_model(folder / "whole" / name), pl.load_model(folder / "r" / name)
+        for a, b in zip(one.latent, other.latent):
+            np.testing.assert_array_equal(a, b)
+    table = [np.genfromtxt(folder / run / "metrics.csv", delimiter=",", names=True) for run in ("whole", "r")]
+    for column in table[0].dtype.names[:-1]:
+        np.testing.assert_array_equal(table[0][column], table[1][column])
+
+
+def test_progress_on_a_terminal_is_one_bar(folder):
+    pty = pytest.importorskip("pty")
+    pytest.importorskip("tqdm")
+    reader, writer = pty.openpty()
+    command = [sys.executable, "-m", "plrnn_numba", "train", "c.json", "--data", "X.npy", "--no-plots"]
+    process = subprocess.Popen(command, cwd=folder, stderr=writer, stdout=subprocess.DEVNULL)
+    os.close(writer)
+    text = b""
+    while True:
+        try:
+            piece = os.read(reader, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        text += piece
+    assert process.wait() == DONE
+    shown = text.decode()
+    assert "4/4 epochs" in shown
+    assert "D_stsp" in shown
+    assert "left" in shown
+    assert shown.count("\n") <= 3
+
+
+MISTAKES = {
+    "nothing": ([], "required: COMMAND"),
+    "unknown command": (["tarin"], "invalid choice: 'tarin'"),
+    "unknown flag": (["train", "--dta", "X.npy"], "unrecognized arguments: --dta"),
+    "no data": (["train", "c.json"], "nothing to train on: give --data FILE or --system NAME"),
+    "two sources": (["train", "--data", "X.npy", "--system", "lorenz63"], "not allowed with"),
+    "no such data": (["train", "c.json", "--data", "Y.npy"], "Y.npy: no such file"),
+    "no such config": (["train", "d.json", "--data", "X.npy"], "d.json: no such file"),
+    "unknown system": (["train", "--system", "lorentz63"], "--system: got 'lorentz63', allowed are"),
+    "unknown ending": (["train", "c.json", "--data", "c.json"], "got the ending '.json', allowed are .npy"),
+    "damaged data": (["train", "c.json", "--data", "bad.npy"], "bad.npy: cannot be read"),
+    "pickled data": (["train", "c.json", "--data", "object.npy"], "object.npy: cannot be read"),
+    "damaged csv": (["train", "c.json", "--data", "bad.csv"], "bad.csv: cannot be read"),
+    "NaN": (["train", "c.json", "--data", "nan.npy"], "got nan at trial 0, row 3, column 1"),
+    "too many dimensions": (["train", "c.json", "--data", "four.npy"], "got shape (2, 2, 2, 2)"),
+    "empty folder": (["train", "c.json", "--data", "empty"], "empty: the folder has no"),
+    "N > M": (["train", "c.json", "--data", "X.npy", "--set", "latent_dim=1"], "observation.name: 'identity' needs"),
+    "negative dimension": (["train", "c.json", "--data", "X.npy", "--set", "latent_dim=-1"], "latent_dim: got -1, allowed is at least 1"),
+    "M <= K": (
+        ["train", "c.json", "--data", "X.npy", "--inputs", "X.npy", "--set", "latent_step.hyperparameters.learnable_C=false"],
+        "latent_step.hyperparameters.learnable_C: false needs more latent units than inputs, got latent_dim 2 and 2 inputs",
+    ),
+    "unknown key": (["train", "c.json", "--data", "X.npy", "--set", "training.epoch=3"], "training.epoch: unknown key; did you mean 'epochs'?"),
+    "another model's key": (
+        ["train", "c.json", "--data", "X.npy", "--set", "latent_step.hyperparameters.num_relus=1"],
+        "latent_step.hyperparameters.num_relus: unknown key",
+    ),
+    "no value": (["train", "c.json", "--data", "X.npy", "--set", "seed"], "--set: got 'seed', expected KEY=VALUE"),
+    "no mapping": (["train", "c.json", "--data", "X.npy", "--set", "latent_dim.x=1"], "--set: latent_dim.x: latent_dim is 2"),
+    "too long sequences": (["train", "c.json", "--data", "X.npy", "--set", "training.sequence_length=1000"], "X: the longest trial has 960 rows"),
+    "inputs of another length": (["train", "c.json", "--data", "X.npy", "--inputs", "short.npy"], "inputs: got trials of"),
+    "hold-out": (["train", "c.json", "--data", "X.npy", "--hold-out", "1"], "--hold-out: got 1, allowed is from 0 to below 1"),
+    "existing run": (["train", "c.json", "--data", "X.npy", "--out", "trials"], "trials: exists already"),
+    "resume nothing": (["train", "--resume"], "--resume: needs --out RUN"),
+    "resume no run": (["train", "--resume", "--out", "trials"], "trials: not the folder of a run"),
+    "resume other data": (["train", "--resume", "--out", "r", "--data", "X.npy"], "--resume: the run has its own data"),
+    "no run": (["evaluate", "nowhere"], "nowhere: not the folder of a run"),
+    "unknown model": (["init", "--model", "LSTM"], "--model: got 'LSTM', allowed are"),
+    "damaged config": (["train", "bad.json", "--data", "X.npy"], "bad.json: not valid JSON"),
+    "empty run": (["evaluate", "emptyrun"], "model.npz: no such file"),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_one_line_and_exit_code_2(folder, case, capsys):
+    Path("bad.npy").write_bytes(b"\x93NUMPY\x01")
+    Path("bad.csv").write_text("a,b\n1,2\n3\n")
+    Path("bad.json").write_text("{")
+    Path("empty").mkdir()
+    Path("emptyrun").mkdir()
+    Path("emptyrun/config.json").write_text(json.dumps(CONFIG))
+    np.save("emptyrun/test.npy", np.load("X.npy"))
+    np.save("object.npy", np.array([{}], dtype=object), allow_pickle=True)
+    np.save("four.npy", np.zeros((2, 2, 2, 2)))
+    np.save("short.npy", np.load("U.npy")[:1000])
+    broken = np.load("X.npy")
+    broken[3, 1] = np.nan
+    np.save("nan.npy", broken)
+    before = {p: p.stat().st_mtime_ns for p in folder.rglob("*")}
+    arguments, message = MISTAKES[case]
+    assert main(arguments) == MISTAKE
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("plrnn-numba: error: ")
+    assert message in captured.err
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["generate", "RUN", "--steps", "0", "--out", "o.npy"], "--steps: got 0, allowed is at least 1"),
+        (["generate", "RUN", "--steps", "5", "--out", "o.txt"], "--out: got the ending '.txt'"),
+        (["generate", "RUN", "--steps", "5", "--out", "o.npy", "--start", "1"], "--start: got '1', expected 2 finite numbers"),
+        (["generate", "RUN", "--steps", "5", "--out", "o.npy", "--start", "a,b"], "--start: got 'a,b', expected 2 numbers"),
+        (["generate", "RUN", "--steps", "5", "--out", "nowhere/o.npy"], "nowhere/o.npy: No such file or directory"),
+        (["generate", "RUN", "--steps", "5", "--out", "o.npy", "--inputs", "U.npy"], "--inputs: the model has no external inputs"),
+        (["evaluate", "RUN", "--data", "U.npy"], "--data: got 1 columns, but the model has 2"),
+        (["evaluate", "RUN", "--steps", "5"], "--steps: got 5, allowed is at least 100"),
+        (["train", "--resume", "--out", "RUN", "--set", "seed=1"], "--resume: the run has its own configuration"),
+        (["train", "--data", "X.npy", "--out", "RUN"], "exists already; choose another --out, or go on with it by --resume"),
+    ],
+)
+def test_a_mistake_about_a_run_is_one_line_and_exit_code_2(folder, trained, arguments, message, capsys):
+    before = {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()}
+    assert main([str(trained) if a == "RUN" else a for a in arguments]) == MISTAKE
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+    assert {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()} == before
+
+
+def test_resume_refuses_other_data(folder, capsys):
+    assert main(["train", "c.json", "--data", "X.npy", "--out", "r", "--quiet", "--no-plots"]) == DONE
+    assert main(["train", "--resume", "--out", "r", "--quiet", "--no-plots"]) == DONE
+    np.save("X.npy", np.load("X.npy") + 1)
+    assert main(["train", "--resume", "--out", "r"]) == MISTAKE
+    assert "the data are not those that the run was started with" in capsys.readouterr().err
