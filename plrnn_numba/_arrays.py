@@ -37,7 +37,7 @@ def as_floats(
         if not fits:
             wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
             raise ValueError(f"{name}: got shape {array.shape}, expected {wanted}")
-    return np.require(array, np.dtype(dtype).newbyteorder("="), "CAWE")
+    return np.require(array, np.dtype(dtype).newbyteorder("="), ["C", "A", "W", "E"])
 
 
 def common_dtype(name: str, fields: dict[str, Any]) -> np.dtype:
@@ -63,18 +63,27 @@ def common_dtype(name: str, fields: dict[str, Any]) -> np.dtype:
 def map_arrays(function: Callable[[np.ndarray], np.ndarray], params: P) -> P:
     """Apply `function` to every array of a (nested) NamedTuple, in the order of its fields."""
     if isinstance(params, np.ndarray):
-        return function(params)
+        return function(params)  # type: ignore[return-value]
     if isinstance(params, tuple):
         parts = (map_arrays(function, part) for part in params)
         return type(params)(*parts) if hasattr(params, "_fields") else tuple(parts)  # type: ignore[return-value]
     return params
 
 
+def _arrays_of(params: Any) -> list[np.ndarray]:
+    found: list[np.ndarray] = []
+
+    def take(array: np.ndarray) -> np.ndarray:
+        found.append(array)
+        return array
+
+    map_arrays(take, params)
+    return found
+
+
 def n_parameters(params: Any) -> int:
     """Number of numbers in all arrays of a (nested) NamedTuple."""
-    sizes: list[int] = []
-    map_arrays(lambda array: sizes.append(array.size) or array, params)
-    return sum(sizes)
+    return sum(array.size for array in _arrays_of(params))
 
 
 def from_vector(like: P, vector: np.ndarray) -> P:
@@ -92,6 +101,5 @@ def from_vector(like: P, vector: np.ndarray) -> P:
 
 def to_vector(params: Any, dtype: Any = None) -> np.ndarray:
     """All arrays of a (nested) NamedTuple in one new vector."""
-    parts: list[np.ndarray] = []
-    map_arrays(lambda array: parts.append(array.ravel()) or array, params)
+    parts = [array.ravel() for array in _arrays_of(params)]
     return np.concatenate(parts).astype(dtype or parts[0].dtype)

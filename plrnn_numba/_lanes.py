@@ -131,6 +131,7 @@ def as_lanes(typing_context: Any, array: Any) -> Any:
 @intrinsic
 def zero_of(typing_context: Any, x: Any) -> Any:
     """Zero, of the kind of x."""
+
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return ir.Constant(context.get_value_type(sig.return_type), None)
 
@@ -140,6 +141,7 @@ def zero_of(typing_context: Any, x: Any) -> Any:
 @intrinsic
 def relu(typing_context: Any, x: Any) -> Any:
     """``phi(x) = max(0, x)``; NaN stays NaN."""
+
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         zero = ir.Constant(context.get_value_type(x), None)
         # "x < 0 ? 0 : x" lets NaN through, "x > 0 ? x : 0" would hide it.
@@ -151,6 +153,7 @@ def relu(typing_context: Any, x: Any) -> Any:
 @intrinsic
 def gate(typing_context: Any, u: Any, g: Any) -> Any:
     """``phi'(u) g``, that is g where u > 0 and else 0; ``phi'(0) = 0``."""
+
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         zero = ir.Constant(context.get_value_type(g), None)
         return builder.select(builder.fcmp_ordered(">", args[0], zero), args[1], zero)

@@ -138,7 +138,11 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
                     raise
         raise wrong
     if dataclasses.is_dataclass(hint):
-        return value if isinstance(value, hint) else read(typing.cast(type, hint), value, path)
+        return (
+            value
+            if isinstance(value, typing.cast(type, hint))
+            else read(typing.cast(type, hint), value, path)
+        )
     if origin is tuple:
         if not isinstance(value, (list, tuple)) or len(value) != len(args):
             raise wrong

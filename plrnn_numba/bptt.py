@@ -55,21 +55,21 @@ def new_tape(model: Model, n_steps: int) -> Tape:
     T = n_steps
     widths = model_of(latent).tape_widths(latent)
     forced = N if isinstance(observation, Identity) else M
-    shapes = Tape(
-        X=(T + 1, N),
-        U=(T + 1, K),
-        Z=(T, M),
-        O=(T, M),
-        F=(T, widths.f),
-        D=(T, widths.d),
-        E=(T, N),
-        G=(T, M),
-        signal=(2, forced),
-        dz=(1, M),
-        work=(widths.work,),
-        weight=(1,),
-    )  # type: ignore[arg-type]
-    return Tape(*(empty(shape, latent.A.dtype) for shape in shapes))  # type: ignore[arg-type]
+    shapes = {
+        "X": (T + 1, N),
+        "U": (T + 1, K),
+        "Z": (T, M),
+        "O": (T, M),
+        "F": (T, widths.f),
+        "D": (T, widths.d),
+        "E": (T, N),
+        "G": (T, M),
+        "signal": (2, forced),
+        "dz": (1, M),
+        "work": (widths.work,),
+        "weight": (1,),
+    }
+    return Tape(**{name: empty(shape, latent.A.dtype) for name, shape in shapes.items()})
 
 
 @kernel
@@ -129,9 +129,7 @@ def block_gradient(parameters, inverse, a, tape, vector, views):
     parameter_gradient(latent, Z, F, D, work, G, grad_latent)
     if driven and latent.learnable_C:
         add_outer(grad_latent.C, G, U[:T])
-    observation_parameter_gradient(
-        observation, inverse, X, O, E, dz, signals[1:], grad_observation
-    )
+    observation_parameter_gradient(observation, inverse, X, O, E, dz, signals[1:], grad_observation)
     return total(loss * weight)
 
 
@@ -202,9 +200,7 @@ def new_workspace(model: Model, n_steps: int) -> tuple[Tape, np.ndarray, Any]:
     return new_tape(model, n_steps), vector, from_vector(parameters, vector)
 
 
-def loss_and_grad(
-    model: Model, X: Any, inputs: Any = None, forcing: Any = None
-) -> tuple[float, Model]:
+def loss_and_grad(model: Model, X: Any, inputs: Any = None, forcing: Any = None) -> tuple[float, Model]:
     """Mean squared error of a forced rollout over a batch, and its exact gradient.
 
     Parameters

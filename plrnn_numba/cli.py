@@ -21,7 +21,7 @@ from ._schema import ConfigError, nearest, write
 from .config import Config, read_config_file
 from .data import DataError, as_trials, load_array
 from .measures import Evaluation
-from .model import predict
+from .model import Model, predict
 from .models._base import MODELS
 from .observation import n_observed
 from .run import Run, RunError
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (CommandError, ConfigError, DataError, RunError, ModuleNotFoundError) as error:
         return _fail(str(error))
     except BrokenPipeError:  # `| head`
-        sys.stdout = open(os.devnull, "w")
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return DONE
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -102,10 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     generate = add("generate", _generate, "write a free-running orbit, in data units")
     generate.add_argument("run", metavar="RUN")
     generate.add_argument("--steps", type=int, required=True, metavar="T")
-    generate.add_argument("--start", metavar="X0", help="numbers with commas between; else the test data's first row")
+    generate.add_argument(
+        "--start", metavar="X0", help="numbers with commas between; else the test data's first row"
+    )
     generate.add_argument("--inputs", metavar="S", help="external inputs, T rows")
     generate.add_argument("--out", required=True, metavar="FILE", help=".npy or .csv")
-    generate.add_argument("--best", action="store_true", help="the model of the best evaluation, not the last")
+    generate.add_argument(
+        "--best", action="store_true", help="the model of the best evaluation, not the last"
+    )
 
     evaluate = add("evaluate", _evaluate, "measure a run on a series: D_stsp, D_H, PE")
     evaluate.add_argument("run", metavar="RUN")
@@ -156,7 +160,7 @@ def starting_configuration(name: str, latent_dim: int | None = None) -> str:
         *_section("latent_step.hyperparameters", config.latent_step.hyperparameters),
         *_section("observation", config.observation),
         "",
-        "[forcing]  # or name = \"STF\" and interval = 16",
+        '[forcing]  # or name = "STF" and interval = 16',
         'name = "GTF"',
         *_lines(config.forcing),
     ]
@@ -426,18 +430,13 @@ def _generate(options: argparse.Namespace) -> int:
         try:
             start = np.array([float(number) for number in options.start.split(",")])
         except ValueError:
-            raise CommandError(f"--start: got {options.start!r}, expected {N} numbers with commas between") from None
+            raise CommandError(
+                f"--start: got {options.start!r}, expected {N} numbers with commas between"
+            ) from None
         if len(start) != N or not np.isfinite(start).all():
             raise CommandError(f"--start: got {options.start!r}, expected {N} finite numbers")
-    inputs = None
-    K = model.latent.C.shape[1]
-    if options.inputs:
-        inputs = np.asarray(load_array(options.inputs))
-    if K and (inputs is None or inputs.shape not in ((options.steps, K), (options.steps - 1, K))):
-        found = "none" if inputs is None else f"shape {inputs.shape}"
-        raise CommandError(f"--inputs: got {found}, expected shape ({options.steps}, {K})")
-    if inputs is not None and not K:
-        raise CommandError("--inputs: the model has no external inputs")
+    inputs = np.asarray(load_array(options.inputs)) if options.inputs else None
+    _check_inputs(model, inputs, options.steps)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         orbit = predict(model, start, options.steps, inputs)
@@ -451,6 +450,15 @@ def _generate(options: argparse.Namespace) -> int:
     return DIVERGED if not np.isfinite(orbit).all() else DONE
 
 
+def _check_inputs(model: Model, inputs: np.ndarray | None, n_rows: int) -> None:
+    K = model.latent.C.shape[1]
+    if K == 0 and inputs is not None:
+        raise CommandError("--inputs: the model has no external inputs")
+    if K and (inputs is None or inputs.shape != (n_rows, K)):
+        found = "none" if inputs is None else f"shape {inputs.shape}"
+        raise CommandError(f"--inputs: got {found}, expected shape ({n_rows}, {K})")
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     run = Run.open(options.run)
     if options.data:
@@ -459,14 +467,11 @@ def _evaluate(options: argparse.Namespace) -> int:
         X, inputs = _longest(as_trials("--data", X), inputs)
     else:
         X, inputs = run.test_data()
-    N, K = n_observed(run.model().observation), run.model().latent.C.shape[1]
+    model = run.model()
+    N = n_observed(model.observation)
     if X.shape[1] != N:
         raise CommandError(f"--data: got {X.shape[1]} columns, but the model has {N}")
-    if K and (inputs is None or inputs.shape != (len(X), K)):
-        found = "none" if inputs is None else f"shape {inputs.shape}"
-        raise CommandError(f"--inputs: got {found}, expected shape ({len(X)}, {K})")
-    if inputs is not None and not K:
-        raise CommandError("--inputs: the model has no external inputs")
+    _check_inputs(model, inputs, len(X))
     changes = {}
     for name, least in (("steps", 100), ("orbits", 1)):
         value = getattr(options, name)

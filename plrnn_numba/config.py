@@ -48,9 +48,7 @@ class Training:
     learning_rate: tuple[float, float] = option(
         (1e-3, 1e-6), above(0), "first and last learning rate; exponential between"
     )
-    gradient_clip: float | None = option(
-        None, above(0), "largest norm of the gradient; null for any"
-    )
+    gradient_clip: float | None = option(None, above(0), "largest norm of the gradient; null for any")
     noise: float = option(
         0.0, at_least(0), "standard deviation of Gaussian noise on each batch, in the model's units"
     )
@@ -129,9 +127,7 @@ class Config:
             if name not in d:
                 kind = "an integer at least 1" if name == "latent_dim" else 'a mapping with "name"'
                 raise ConfigError(f"{name}: missing; expected {kind}")
-        values: dict[str, Any] = {
-            "latent_dim": read_value(int, d["latent_dim"], "latent_dim", at_least(1))
-        }
+        values: dict[str, Any] = {"latent_dim": read_value(int, d["latent_dim"], "latent_dim", at_least(1))}
         values["latent_step"] = _read_latent_step(d["latent_step"], values["latent_dim"])
         if "forcing" in d:
             values["forcing"] = _read_forcing(d["forcing"])
@@ -228,9 +224,7 @@ def _load_toml(text: str) -> dict[str, Any]:
         try:
             import tomli as tomllib
         except ModuleNotFoundError:
-            raise ConfigError(
-                "TOML needs Python 3.11, or the package tomli; JSON says the same"
-            ) from None
+            raise ConfigError("TOML needs Python 3.11, or the package tomli; JSON says the same") from None
     return tomllib.loads(text)
 
 
@@ -263,7 +257,5 @@ def _read_name(given: Mapping[str, Any], allowed: Mapping[str, Any], path: str) 
         raise ConfigError(f"{where}: missing; allowed is one of {choice}")
     name = given["name"]
     if not isinstance(name, str) or name not in allowed:
-        raise ConfigError(
-            f"{where}: got {name!r}, allowed is one of {choice}{nearest(name, allowed)}"
-        )
+        raise ConfigError(f"{where}: got {name!r}, allowed is one of {choice}{nearest(name, allowed)}")
     return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -220,8 +221,16 @@ def _mark_divergence(orbits: np.ndarray) -> None:
     warnings.warn(
         f"{which} diverged; the first at step {steps[first]}{where}; NaN from there on",
         DivergenceWarning,
-        stacklevel=3,
+        stacklevel=_level_of_the_caller(),
     )
+
+
+def _level_of_the_caller() -> int:
+    """The stack level, for the function that calls this, of the first frame outside the package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__package__", "") == __package__:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def jacobian(latent: Any, z: Any) -> np.ndarray:

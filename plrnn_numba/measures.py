@@ -75,7 +75,7 @@ def state_space_divergence(X: Any, Y: Any, bins: int = 30) -> float:
     >>> state_space_divergence(X, X)
     0.0
     >>> round(state_space_divergence(X, X[:, ::-1] + 1), 1)
-    8.4
+    4.3
     """
     X, Y = _as_pair(X, Y, same_length=False)
     if bins != int(bins) or bins < 1:
@@ -92,7 +92,7 @@ def state_space_divergence(X: Any, Y: Any, bins: int = 30) -> float:
         return float("nan")
     margin = 0.1 * X.std(axis=0, ddof=1)
     low, high = X.min(axis=0) - margin, X.max(axis=0) + margin
-    Y = Y[np.all((Y >= low) & (Y < high), axis=1)]
+    Y = Y[np.all((low <= Y) & (high > Y), axis=1)]
     if not len(Y):
         return float("nan")
     cells = np.floor((np.concatenate([X, Y]) - low) / (high - low) * bins)
@@ -166,7 +166,7 @@ def hellinger_distance(X: Any, Y: Any, smoothing: float = 20.0) -> float:
     >>> hellinger_distance(np.sin(0.1 * t), np.sin(0.1 * t))
     0.0
     >>> round(hellinger_distance(np.sin(0.1 * t), np.sin(1.3 * t), smoothing=2), 3)
-    1.0
+    0.997
     """
     X, Y = _as_pair(X, Y, same_length=True)
     if not np.isfinite(Y).all():
@@ -308,7 +308,9 @@ def evaluate(
     moving = [np.ptp(X[s : s + steps], axis=0).all() for s in starts]
     starts = starts[moving][:orbits]
     if not len(starts):
-        raise ValueError(f"X: a column is constant in every stretch of {steps} rows, so no measure is defined")
+        raise ValueError(
+            f"X: a column is constant in every stretch of {steps} rows, so no measure is defined"
+        )
     drives = None
     if inputs is not None:
         inputs = as_floats("inputs", inputs, None, (len(X), "K"))
@@ -330,5 +332,5 @@ def evaluate(
             )
     each = {name: np.array(v) for name, v in zip(("D_stsp", "D_H", "PE"), zip(*rows))}
     n_diverged = int((~np.isfinite(generated).all(axis=(1, 2))).sum())
-    medians = (_median(values) for values in each.values())
-    return Evaluation(*medians, each=each, n_diverged=n_diverged, steps=steps)
+    medians = {name: _median(values) for name, values in each.items()}
+    return Evaluation(**medians, each=each, n_diverged=n_diverged, steps=steps)

@@ -130,7 +130,8 @@ def observe(model: Model, z: Any) -> np.ndarray:
     x = np.empty((z.size // M, N), z.dtype)
     _observe_states(model.observation, z.reshape(-1, M), x)
     if model.scaling is not None:
-        x = x * model.scaling.scale.astype(x.dtype) + model.scaling.mean.astype(x.dtype)
+        with np.errstate(all="ignore"):  # of a diverging orbit, of which `generate` warns
+            x = x * model.scaling.scale.astype(x.dtype) + model.scaling.mean.astype(x.dtype)
     return x.reshape(*z.shape[:-1], N)
 
 

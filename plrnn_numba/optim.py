@@ -38,9 +38,7 @@ def _rate(optimizer, step, learning_rate, beta1, beta2):
     rho = rho_max - 2 * step * beta2**step / (1 - beta2**step)
     if rho <= 4:
         return rate, False
-    rectification = math.sqrt(
-        (rho - 4) * (rho - 2) * rho_max / ((rho_max - 4) * (rho_max - 2) * rho)
-    )
+    rectification = math.sqrt((rho - 4) * (rho - 2) * rho_max / ((rho_max - 4) * (rho_max - 2) * rho))
     return rate * rectification, True
 
 

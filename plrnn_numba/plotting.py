@@ -17,9 +17,7 @@ def _figure(width: float, height: float) -> Any:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "pictures need matplotlib: pip install 'plrnn_numba[cli]'"
-        ) from None
+        raise ModuleNotFoundError("pictures need matplotlib: pip install 'plrnn_numba[cli]'") from None
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -119,7 +117,15 @@ def plot_training(history: dict[str, np.ndarray], title: str = "") -> Any:
     evaluated = np.isfinite(history["D_stsp"]) | np.isfinite(history["D_H"])
     for name, color in (("D_stsp", _GENERATED), ("D_H", "#2e6f95")):
         values = history[name][evaluated]
-        lower.semilogy(epoch[evaluated], np.maximum(values, 1e-6), "o-", markersize=3, linewidth=1, color=color, label=name)
+        lower.semilogy(
+            epoch[evaluated],
+            np.maximum(values, 1e-6),
+            "o-",
+            markersize=3,
+            linewidth=1,
+            color=color,
+            label=name,
+        )
     lower.set(xlabel="epoch", ylabel="measure on held-out data")
     lower.legend(frameon=False)
     figure.suptitle(title)

@@ -36,16 +36,16 @@ class Progress:
                 file=self._stream,
                 unit="epoch",
                 dynamic_ncols=bool(columns),
-                ncols=None if columns else 100,  # a terminal that does not know its own width
+                # A terminal that does not know its own size.
+                ncols=None if columns else 100,
+                nrows=None if columns else 24,
                 bar_format="{n_fmt}/{total_fmt} epochs |{bar}| {desc}{remaining} left",
             )
 
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(
-        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.close()
 

@@ -1,12 +1,12 @@
 """A run on disk: its folder, its files, and a training that writes them.
 
-    RUN/config.json        the whole resolved configuration; `train` reads it again
-        run.json           where the data came from, seed, versions, status, seconds
-        model.npz          the last model; best.npz the one of the best evaluation
-        checkpoints/       last.npz, from which a training goes on exactly
-        metrics.csv        a row an evaluation
-        test.npy           the held-out series that the run is measured on (test_inputs.npy beside it)
-        plots/*.png
+RUN/config.json        the whole resolved configuration; `train` reads it again
+    run.json           where the data came from, seed, versions, status, seconds
+    model.npz          the last model; best.npz the one of the best evaluation
+    checkpoints/       last.npz, from which a training goes on exactly
+    metrics.csv        a row an evaluation
+    test.npy           the held-out series that the run is measured on (test_inputs.npy beside it)
+    plots/*.png
 """
 
 from __future__ import annotations

@@ -91,7 +91,5 @@ def simulate(name: str, n_steps: int, seed: Any = 0, dt: float | None = None) ->
     step = system.dt if dt is None else float(dt)
     start = np.array(system.start) + 0.1 * rng.standard_normal(len(system.start))
     times = system.transient + step * np.arange(n_steps)
-    solution = solve_ivp(
-        system.flow, (0, times[-1]), start, "DOP853", t_eval=times, rtol=1e-8, atol=1e-8
-    )
+    solution = solve_ivp(system.flow, (0, times[-1]), start, "DOP853", t_eval=times, rtol=1e-8, atol=1e-8)
     return np.ascontiguousarray(solution.y.T)

@@ -146,12 +146,8 @@ def _train_batches(
     for batch in range(n_batches):
         update_inverse(parameters[1], inverse)
         draw_windows(rng, starts, counts, windows)
-        loss = batch_gradient(
-            parameters, inverse, a, X, U, windows, rng, settings.noise, workspace, gradient
-        )
-        if not _finish_batch(
-            loss, gradient, params, moments, penalty, settings, step + batch, sums
-        ):
+        loss = batch_gradient(parameters, inverse, a, X, U, windows, rng, settings.noise, workspace, gradient)
+        if not _finish_batch(loss, gradient, params, moments, penalty, settings, step + batch, sums):
             return batch
     return n_batches
 
@@ -218,7 +214,8 @@ class Trainer:
         self._forcing = forcing_weights(config.forcing, n_steps).astype(config.dtype)
         self._windows = np.zeros(config.training.batch_size, np.int64)
         self._prepare_workspaces(model, n_steps)
-        self._learning_rate = exponential_decay(*config.training.learning_rate, config.training.epochs)
+        first, last = config.training.learning_rate
+        self._learning_rate = exponential_decay(first, last, config.training.epochs)
 
         self.epoch = 0
         self.batch = 0
@@ -323,9 +320,7 @@ class Trainer:
     def _settings(self) -> _Settings:
         part = self.config.training
         clip = math.inf if part.gradient_clip is None else part.gradient_clip
-        return _Settings(
-            OPTIMIZERS[part.optimizer], self._learning_rate(self.epoch), clip, part.noise
-        )
+        return _Settings(OPTIMIZERS[part.optimizer], self._learning_rate(self.epoch), clip, part.noise)
 
     def _run_batches(self, n: int, step: int) -> int:
         return _train_batches(
@@ -426,9 +421,7 @@ class Trainer:
         self.epoch_seconds = 0.0
         return report
 
-    def run(
-        self, callback: Callable[[EpochReport], Any] | None = None, progress: bool = True
-    ) -> FitResult:
+    def run(self, callback: Callable[[EpochReport], Any] | None = None, progress: bool = True) -> FitResult:
         """Train to the end, or until something ends it."""
         self.warm_up()
         begin = time.perf_counter()
@@ -475,9 +468,7 @@ def _as_tuple(data: Windows) -> tuple[np.ndarray, ...]:
     return data.X, data.U, data.starts.astype(np.int64), data.counts.astype(np.int64)
 
 
-def _as_inputs(
-    name: str, inputs: Any, of: str, trials: list[np.ndarray]
-) -> list[np.ndarray]:
+def _as_inputs(name: str, inputs: Any, of: str, trials: list[np.ndarray]) -> list[np.ndarray]:
     """The inputs of each trial, (T_i, K); K = 0 where there are none."""
     if inputs is None:
         return [np.zeros((len(trial), 0)) for trial in trials]

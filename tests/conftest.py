@@ -14,6 +14,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 settings.register_profile("unjitted", parent=settings.get_profile("suite"), max_examples=15)
-settings.register_profile("thorough", parent=settings.get_profile("suite"), derandomize=False, max_examples=2000)
+settings.register_profile(
+    "thorough", parent=settings.get_profile("suite"), derandomize=False, max_examples=2000
+)
 default = "unjitted" if numba.config.DISABLE_JIT else "suite"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", default))

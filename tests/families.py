@@ -84,9 +84,7 @@ def problems(draw, rows=rows, max_dim=4):
     affine = draw(st.booleans())
     N = draw(st.integers(1, 3 if affine else M))
     S, T = draw(st.integers(1, 3)), draw(st.integers(1, 6))
-    observation = (
-        pl.Affine(np.zeros((N, M)), np.zeros(N)) if affine else pl.Identity(np.zeros((M - N, N)))
-    )
+    observation = pl.Affine(np.zeros((N, M)), np.zeros(N)) if affine else pl.Identity(np.zeros((M - N, N)))
     observation = randomize(observation, rng)
     forcing = draw(
         st.sampled_from([None, pl.STF(1), pl.STF(2), pl.STF(3), pl.GTF(0.2), pl.GTF(0.0), pl.GTF(1.0)])

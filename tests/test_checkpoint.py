@@ -16,7 +16,11 @@ def a_model(row, dtype="float32", affine=False, scaled=True):
     rng = np.random.default_rng(5)
     latent = row.latent(4, 6, 2, 2, rng, dtype)
     N = 3
-    observation = pl.Affine(rng.standard_normal((N, 4)), rng.standard_normal(N)) if affine else pl.Identity(rng.standard_normal((1, N)))
+    observation = (
+        pl.Affine(rng.standard_normal((N, 4)), rng.standard_normal(N))
+        if affine
+        else pl.Identity(rng.standard_normal((1, N)))
+    )
     observation = observation._replace(**{k: v.astype(dtype) for k, v in observation._asdict().items()})
     scaling = pl.Scaling(rng.standard_normal(N), rng.random(N) + 0.5) if scaled else None
     return pl.Model(latent, observation, scaling)
@@ -111,7 +115,10 @@ def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path, monkeypatch):
 def test_a_training_s_state_goes_through_a_file_unchanged(tmp_path):
     t = 0.1 * np.arange(800)
     X = np.stack([np.sin(t), np.cos(t)], axis=1)
-    config = {**ROWS[-1].config(2, 8), "training": {"epochs": 4, "batches_per_epoch": 5, "sequence_length": 10, "noise": 0.1}}
+    config = {
+        **ROWS[-1].config(2, 8),
+        "training": {"epochs": 4, "batches_per_epoch": 5, "sequence_length": 10, "noise": 0.1},
+    }
     config["evaluation"] = {"every": 1, "steps": 200}
     whole = Trainer(X, config).run(progress=False)
     first = Trainer(X, config)

@@ -46,7 +46,15 @@ def trained(tmp_path_factory):
     np.save(folder / "X.npy", np.stack([np.sin(t), 3 * np.cos(t)], axis=1))
     (folder / "c.json").write_text(json.dumps(CONFIG))
     out = folder / "run"
-    arguments = ["train", str(folder / "c.json"), "--data", str(folder / "X.npy"), "--out", str(out), "--quiet"]
+    arguments = [
+        "train",
+        str(folder / "c.json"),
+        "--data",
+        str(folder / "X.npy"),
+        "--out",
+        str(out),
+        "--quiet",
+    ]
     assert main(arguments) == DONE
     return out
 
@@ -54,7 +62,15 @@ def trained(tmp_path_factory):
 def test_train_writes_a_whole_run(trained):
     names = {str(p.relative_to(trained)) for p in trained.rglob("*") if p.is_file()}
     pictures = {f"plots/{p}.png" for p in ("orbits", "series", "spectra", "training")}
-    files = {"config.json", "run.json", "model.npz", "best.npz", "metrics.csv", "test.npy", "checkpoints/last.npz"}
+    files = {
+        "config.json",
+        "run.json",
+        "model.npz",
+        "best.npz",
+        "metrics.csv",
+        "test.npy",
+        "checkpoints/last.npz",
+    }
     assert names == files | pictures
     for picture in pictures:
         assert (trained / picture).read_bytes().startswith(b"\x89PNG")
@@ -84,7 +100,10 @@ def test_train_reads_every_kind_of_data(folder, data, capsys):
     assert f"model    runs/{name}-c/model.npz" in out.out
     assert "D_stsp" in out.out
     assert "compilation" in out.out
-    assert main(["train", "c.json", "--data", data, "--set", "training.epochs=1", "--quiet", "--no-plots"]) == DONE
+    assert (
+        main(["train", "c.json", "--data", data, "--set", "training.epochs=1", "--quiet", "--no-plots"])
+        == DONE
+    )
     assert (folder / f"runs/{name}-c-2/model.npz").exists()
     captured = capsys.readouterr()
     assert captured.out == captured.err == ""
@@ -171,15 +190,45 @@ def test_divergence_exits_with_3_and_keeps_the_last_finite_model(folder, capsys)
 
 
 def start_training(folder, *options):
-    command = [sys.executable, "-m", "plrnn_numba", "train", "c.json", "--data", "X.npy", "--out", "r", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "plrnn_numba",
+        "train",
+        "c.json",
+        "--data",
+        "X.npy",
+        "--out",
+        "r",
+        *options,
+    ]
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1"])
 def test_a_signal_ends_with_75_and_resume_ends_with_the_same_bits(folder, name):
-    epochs = ["--set", "training.epochs=1500", "--set", "evaluation.every=500", "--set", "training.noise=0.01", "--no-plots"]
+    epochs = [
+        "--set",
+        "training.epochs=1500",
+        "--set",
+        "evaluation.every=500",
+        "--set",
+        "training.noise=0.01",
+        "--no-plots",
+    ]
     whole = subprocess.run(
-        [sys.executable, "-m", "plrnn_numba", "train", "c.json", "--data", "X.npy", "--out", "whole", *epochs],
+        [
+            sys.executable,
+            "-m",
+            "plrnn_numba",
+            "train",
+            "c.json",
+            "--data",
+            "X.npy",
+            "--out",
+            "whole",
+            *epochs,
+        ],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -251,26 +300,62 @@ MISTAKES = {
     "NaN": (["train", "c.json", "--data", "nan.npy"], "got nan at trial 0, row 3, column 1"),
     "too many dimensions": (["train", "c.json", "--data", "four.npy"], "got shape (2, 2, 2, 2)"),
     "empty folder": (["train", "c.json", "--data", "empty"], "empty: the folder has no"),
-    "N > M": (["train", "c.json", "--data", "X.npy", "--set", "latent_dim=1"], "observation.name: 'identity' needs"),
-    "negative dimension": (["train", "c.json", "--data", "X.npy", "--set", "latent_dim=-1"], "latent_dim: got -1, allowed is at least 1"),
+    "N > M": (
+        ["train", "c.json", "--data", "X.npy", "--set", "latent_dim=1"],
+        "observation.name: 'identity' needs",
+    ),
+    "negative dimension": (
+        ["train", "c.json", "--data", "X.npy", "--set", "latent_dim=-1"],
+        "latent_dim: got -1, allowed is at least 1",
+    ),
     "M <= K": (
-        ["train", "c.json", "--data", "X.npy", "--inputs", "X.npy", "--set", "latent_step.hyperparameters.learnable_C=false"],
+        [
+            "train",
+            "c.json",
+            "--data",
+            "X.npy",
+            "--inputs",
+            "X.npy",
+            "--set",
+            "latent_step.hyperparameters.learnable_C=false",
+        ],
         "latent_step.hyperparameters.learnable_C: false needs more latent units than inputs, got latent_dim 2 and 2 inputs",
     ),
-    "unknown key": (["train", "c.json", "--data", "X.npy", "--set", "training.epoch=3"], "training.epoch: unknown key; did you mean 'epochs'?"),
+    "unknown key": (
+        ["train", "c.json", "--data", "X.npy", "--set", "training.epoch=3"],
+        "training.epoch: unknown key; did you mean 'epochs'?",
+    ),
     "another model's key": (
         ["train", "c.json", "--data", "X.npy", "--set", "latent_step.hyperparameters.num_relus=1"],
         "latent_step.hyperparameters.num_relus: unknown key",
     ),
-    "no value": (["train", "c.json", "--data", "X.npy", "--set", "seed"], "--set: got 'seed', expected KEY=VALUE"),
-    "no mapping": (["train", "c.json", "--data", "X.npy", "--set", "latent_dim.x=1"], "--set: latent_dim.x: latent_dim is 2"),
-    "too long sequences": (["train", "c.json", "--data", "X.npy", "--set", "training.sequence_length=1000"], "X: the longest trial has 960 rows"),
-    "inputs of another length": (["train", "c.json", "--data", "X.npy", "--inputs", "short.npy"], "inputs: got trials of"),
-    "hold-out": (["train", "c.json", "--data", "X.npy", "--hold-out", "1"], "--hold-out: got 1, allowed is from 0 to below 1"),
+    "no value": (
+        ["train", "c.json", "--data", "X.npy", "--set", "seed"],
+        "--set: got 'seed', expected KEY=VALUE",
+    ),
+    "no mapping": (
+        ["train", "c.json", "--data", "X.npy", "--set", "latent_dim.x=1"],
+        "--set: latent_dim.x: latent_dim is 2",
+    ),
+    "too long sequences": (
+        ["train", "c.json", "--data", "X.npy", "--set", "training.sequence_length=1000"],
+        "X: the longest trial has 960 rows",
+    ),
+    "inputs of another length": (
+        ["train", "c.json", "--data", "X.npy", "--inputs", "short.npy"],
+        "inputs: got trials of",
+    ),
+    "hold-out": (
+        ["train", "c.json", "--data", "X.npy", "--hold-out", "1"],
+        "--hold-out: got 1, allowed is from 0 to below 1",
+    ),
     "existing run": (["train", "c.json", "--data", "X.npy", "--out", "trials"], "trials: exists already"),
     "resume nothing": (["train", "--resume"], "--resume: needs --out RUN"),
     "resume no run": (["train", "--resume", "--out", "trials"], "trials: not the folder of a run"),
-    "resume other data": (["train", "--resume", "--out", "r", "--data", "X.npy"], "--resume: the run has its own data"),
+    "resume other data": (
+        ["train", "--resume", "--out", "r", "--data", "X.npy"],
+        "--resume: the run has its own data",
+    ),
     "no run": (["evaluate", "nowhere"], "nowhere: not the folder of a run"),
     "unknown model": (["init", "--model", "LSTM"], "--model: got 'LSTM', allowed are"),
     "damaged config": (["train", "bad.json", "--data", "X.npy"], "bad.json: not valid JSON"),
@@ -309,14 +394,32 @@ def test_a_mistake_is_one_line_and_exit_code_2(folder, case, capsys):
     [
         (["generate", "RUN", "--steps", "0", "--out", "o.npy"], "--steps: got 0, allowed is at least 1"),
         (["generate", "RUN", "--steps", "5", "--out", "o.txt"], "--out: got the ending '.txt'"),
-        (["generate", "RUN", "--steps", "5", "--out", "o.npy", "--start", "1"], "--start: got '1', expected 2 finite numbers"),
-        (["generate", "RUN", "--steps", "5", "--out", "o.npy", "--start", "a,b"], "--start: got 'a,b', expected 2 numbers"),
-        (["generate", "RUN", "--steps", "5", "--out", "nowhere/o.npy"], "nowhere/o.npy: No such file or directory"),
-        (["generate", "RUN", "--steps", "5", "--out", "o.npy", "--inputs", "U.npy"], "--inputs: the model has no external inputs"),
+        (
+            ["generate", "RUN", "--steps", "5", "--out", "o.npy", "--start", "1"],
+            "--start: got '1', expected 2 finite numbers",
+        ),
+        (
+            ["generate", "RUN", "--steps", "5", "--out", "o.npy", "--start", "a,b"],
+            "--start: got 'a,b', expected 2 numbers",
+        ),
+        (
+            ["generate", "RUN", "--steps", "5", "--out", "nowhere/o.npy"],
+            "nowhere/o.npy: No such file or directory",
+        ),
+        (
+            ["generate", "RUN", "--steps", "5", "--out", "o.npy", "--inputs", "U.npy"],
+            "--inputs: the model has no external inputs",
+        ),
         (["evaluate", "RUN", "--data", "U.npy"], "--data: got 1 columns, but the model has 2"),
         (["evaluate", "RUN", "--steps", "5"], "--steps: got 5, allowed is at least 100"),
-        (["train", "--resume", "--out", "RUN", "--set", "seed=1"], "--resume: the run has its own configuration"),
-        (["train", "--data", "X.npy", "--out", "RUN"], "exists already; choose another --out, or go on with it by --resume"),
+        (
+            ["train", "--resume", "--out", "RUN", "--set", "seed=1"],
+            "--resume: the run has its own configuration",
+        ),
+        (
+            ["train", "--data", "X.npy", "--out", "RUN"],
+            "exists already; choose another --out, or go on with it by --resume",
+        ),
     ],
 )
 def test_a_mistake_about_a_run_is_one_line_and_exit_code_2(folder, trained, arguments, message, capsys):

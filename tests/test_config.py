@@ -66,12 +66,22 @@ def test_the_hyperparameters_of_the_specification_and_their_defaults():
 
 
 configurations = st.builds(
-    lambda row, M, H, forcing, observation, rest: {**row.config(M, H, 1, True), **forcing, **observation, **rest},
+    lambda row, M, H, forcing, observation, rest: {
+        **row.config(M, H, 1, True),
+        **forcing,
+        **observation,
+        **rest,
+    },
     rows,
     st.integers(1, 30),
     st.integers(1, 50),
     st.sampled_from(
-        [{}, {"forcing": None}, {"forcing": {"name": "STF", "interval": 16}}, {"forcing": {"name": "GTF", "alpha": 0.3}}]
+        [
+            {},
+            {"forcing": None},
+            {"forcing": {"name": "STF", "interval": 16}},
+            {"forcing": {"name": "GTF", "alpha": 0.3}},
+        ]
     ),
     st.sampled_from([{}, {"observation": {"name": "affine"}}]),
     st.fixed_dictionaries(
@@ -113,15 +123,23 @@ def test_the_starting_configuration_is_commented_and_the_default(tmp_path, name)
     path.write_text(text)
     config = Config.from_file(path)
     assert config.latent_step.name == name
-    assert config == Config.from_dict({"latent_dim": config.latent_dim, "latent_step": config.to_dict()["latent_step"]})
+    assert config == Config.from_dict(
+        {"latent_dim": config.latent_dim, "latent_step": config.to_dict()["latent_step"]}
+    )
     keys = [line for line in text.splitlines() if "=" in line and not line.startswith(("[", "name"))]
     assert all("#" in line and line.split("#", 1)[-1].strip() for line in keys)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_every_model_refuses_the_hyperparameters_of_the_others(row):
-    own = {f for f in row.hyperparameters(4, 5, 2)}
-    everyone = {"mean_centering": True, "num_relus": 2, "ar_epsilon": 0.1, "off_diagonal_W": True, "hidden_dim": 5}
+    own = set(row.hyperparameters(4, 5, 2))
+    everyone = {
+        "mean_centering": True,
+        "num_relus": 2,
+        "ar_epsilon": 0.1,
+        "off_diagonal_W": True,
+        "hidden_dim": 5,
+    }
     accepted = MODELS[row.name].hyperparameters.__dataclass_fields__
     assert own <= set(accepted)
     for key, value in everyone.items():
@@ -148,28 +166,73 @@ MISTAKES = [
     (changed(PLRNN, latent_step__name="plrnn"), r"^latent_step.name: got 'plrnn'.*did you mean 'PLRNN'\?"),
     (changed(PLRNN, latent_step__name=["PLRNN"]), r"^latent_step.name: got \['PLRNN'\]"),
     (changed(PLRNN, latent_step__nmae="x"), r"^latent_step.nmae: unknown key; did you mean 'name'\?"),
-    (changed(CLIPPED, latent_step__hyperparameters={}), rf"^{NESTED}.hidden_dim: missing; expected an integer at least 1"),
-    (changed(CLIPPED, latent_step__hyperparameters__hidden_dim=0), rf"^{NESTED}.hidden_dim: got 0, allowed is at least 1"),
-    (changed(CLIPPED, latent_step__hyperparameters__hiden_dim=5), rf"^{NESTED}.hiden_dim: unknown key; did you mean 'hidden_dim'"),
-    (changed(CLIPPED, latent_step__hyperparameters__learnable_C=1), rf"^{NESTED}.learnable_C: got 1, expected true or false"),
+    (
+        changed(CLIPPED, latent_step__hyperparameters={}),
+        rf"^{NESTED}.hidden_dim: missing; expected an integer at least 1",
+    ),
+    (
+        changed(CLIPPED, latent_step__hyperparameters__hidden_dim=0),
+        rf"^{NESTED}.hidden_dim: got 0, allowed is at least 1",
+    ),
+    (
+        changed(CLIPPED, latent_step__hyperparameters__hiden_dim=5),
+        rf"^{NESTED}.hiden_dim: unknown key; did you mean 'hidden_dim'",
+    ),
+    (
+        changed(CLIPPED, latent_step__hyperparameters__learnable_C=1),
+        rf"^{NESTED}.learnable_C: got 1, expected true or false",
+    ),
     (changed(ALRNN, latent_step__hyperparameters={}), rf"^{NESTED}.num_relus: missing"),
-    (changed(ALRNN, latent_step__hyperparameters__num_relus=21), rf"^{NESTED}.num_relus: got 21, allowed is from 0 to latent_dim, which is 20"),
-    (changed(ALRNN, latent_step__hyperparameters__num_relus=-1), rf"^{NESTED}.num_relus: got -1, allowed is at least 0"),
-    (changed(ALRNN, latent_step__hyperparameters__ar_epsilon=1), rf"^{NESTED}.ar_epsilon: got 1, allowed is above 0 and below 1"),
-    (changed(ALRNN, latent_step__hyperparameters__ar_epsilon="x"), rf"^{NESTED}.ar_epsilon: got 'x', expected a number or null"),
-    (changed(PLRNN, observation__name="linear"), r"^observation.name: got 'linear', allowed is one of 'identity', 'affine'"),
-    (changed(PLRNN, forcing__name="TF"), r"^forcing.name: got 'TF', allowed is one of 'STF', 'GTF'; did you mean"),
+    (
+        changed(ALRNN, latent_step__hyperparameters__num_relus=21),
+        rf"^{NESTED}.num_relus: got 21, allowed is from 0 to latent_dim, which is 20",
+    ),
+    (
+        changed(ALRNN, latent_step__hyperparameters__num_relus=-1),
+        rf"^{NESTED}.num_relus: got -1, allowed is at least 0",
+    ),
+    (
+        changed(ALRNN, latent_step__hyperparameters__ar_epsilon=1),
+        rf"^{NESTED}.ar_epsilon: got 1, allowed is above 0 and below 1",
+    ),
+    (
+        changed(ALRNN, latent_step__hyperparameters__ar_epsilon="x"),
+        rf"^{NESTED}.ar_epsilon: got 'x', expected a number or null",
+    ),
+    (
+        changed(PLRNN, observation__name="linear"),
+        r"^observation.name: got 'linear', allowed is one of 'identity', 'affine'",
+    ),
+    (
+        changed(PLRNN, forcing__name="TF"),
+        r"^forcing.name: got 'TF', allowed is one of 'STF', 'GTF'; did you mean",
+    ),
     (changed(PLRNN, forcing={"alpha": 0.1}), r"^forcing.name: missing; allowed is one of 'STF', 'GTF'"),
     (changed(PLRNN, forcing={"name": "STF"}), r"^forcing.interval: missing; expected an integer at least 1"),
-    (changed(PLRNN, forcing={"name": "STF", "interval": 0}), r"^forcing.interval: got 0, allowed is at least 1"),
+    (
+        changed(PLRNN, forcing={"name": "STF", "interval": 0}),
+        r"^forcing.interval: got 0, allowed is at least 1",
+    ),
     (changed(PLRNN, forcing={"name": "STF", "alpha": 0.1}), r"^forcing.alpha: unknown key"),
-    (changed(PLRNN, forcing={"name": "GTF", "alpha": 1.5}), r"^forcing.alpha: got 1.5, allowed is from 0 to 1"),
-    (changed(PLRNN, forcing={"name": "GTF", "method": "magic"}), r"^forcing.method: got 'magic', allowed is one of 'constant'"),
+    (
+        changed(PLRNN, forcing={"name": "GTF", "alpha": 1.5}),
+        r"^forcing.alpha: got 1.5, allowed is from 0 to 1",
+    ),
+    (
+        changed(PLRNN, forcing={"name": "GTF", "method": "magic"}),
+        r"^forcing.method: got 'magic', allowed is one of 'constant'",
+    ),
     (changed(PLRNN, forcing=3), r"^forcing: got 3, expected a mapping"),
     (changed(PLRNN, training__epoch=3), r"^training.epoch: unknown key; did you mean 'epochs'\?"),
     (changed(PLRNN, training__epochs=-3), r"^training.epochs: got -3, allowed is at least 0"),
-    (changed(PLRNN, training__optimizer="sgd"), r"^training.optimizer: got 'sgd', allowed is one of 'radam', 'adam'"),
-    (changed(PLRNN, training__learning_rate=1e-3), r"^training.learning_rate: got 0.001, expected a list of 2 numbers"),
+    (
+        changed(PLRNN, training__optimizer="sgd"),
+        r"^training.optimizer: got 'sgd', allowed is one of 'radam', 'adam'",
+    ),
+    (
+        changed(PLRNN, training__learning_rate=1e-3),
+        r"^training.learning_rate: got 0.001, expected a list of 2 numbers",
+    ),
     (changed(PLRNN, training__learning_rate=[1e-3, 0]), r"^training.learning_rate: got .*allowed is above 0"),
     (changed(PLRNN, training__noise=float("nan")), r"^training.noise: got nan, expected a finite number"),
     (changed(PLRNN, training__gradient_clip=-1), r"^training.gradient_clip: got -1, allowed is above 0"),
@@ -177,7 +240,10 @@ MISTAKES = [
     (changed(PLRNN, evaluation__every=0), r"^evaluation.every: got 0, allowed is at least 1"),
     (changed(PLRNN, standardize="yes"), r"^standardize: got 'yes', expected true or false"),
     (changed(PLRNN, seed=-1), r"^seed: got -1, allowed is at least 0"),
-    (changed(PLRNN, dtype="float16"), r"^dtype: got 'float16', allowed is one of 'float32', 'float64'; did you mean"),
+    (
+        changed(PLRNN, dtype="float16"),
+        r"^dtype: got 'float16', allowed is one of 'float32', 'float64'; did you mean",
+    ),
 ]
 
 
@@ -208,11 +274,15 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, content, message):
 
 
 def test_models_that_do_not_fit_the_data_are_named():
-    with pytest.raises(ConfigError, match=r"observation.name: 'identity' needs .* got latent_dim 3 and 4 observed"):
+    with pytest.raises(
+        ConfigError, match=r"observation.name: 'identity' needs .* got latent_dim 3 and 4 observed"
+    ):
         pl.init_model(PLRNN, n_observed=4)
     fixed = changed(PLRNN, latent_step__hyperparameters__learnable_C=False)
     for K in (3, 4):
-        with pytest.raises(ConfigError, match=rf"{NESTED}.learnable_C: false needs .* latent_dim 3 and {K} inputs"):
+        with pytest.raises(
+            ConfigError, match=rf"{NESTED}.learnable_C: false needs .* latent_dim 3 and {K} inputs"
+        ):
             pl.init_model(fixed, 3, n_inputs=K)
     C = pl.init_model(fixed, 3, n_inputs=2).latent.C
     np.testing.assert_array_equal(C, [[0, 0], [1, 0], [0, 1]])
@@ -232,7 +302,9 @@ def test_initial_values_are_those_of_the_field(row, dtype):
         keeps_diagonal = row.name == "PLRNN" or "off_diagonal_W" in row.flags
         assert keeps_diagonal == (not np.diag(latent.W).any())
     if row.name == "PLRNN":
-        assert np.abs(np.linalg.eigvalsh((np.diag(latent.A) + latent.W).astype(float))).max() == pytest.approx(1)
+        assert np.abs(
+            np.linalg.eigvalsh((np.diag(latent.A) + latent.W).astype(float))
+        ).max() == pytest.approx(1)
     if row.name == "ALRNN":
         assert np.abs(latent.W).max() < 0.06
     if hasattr(latent, "W1"):

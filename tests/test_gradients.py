@@ -219,8 +219,16 @@ GOOD = np.zeros((2, 5, 2))
         ((MODEL, np.zeros((2, 1, 2)), GOOD), ValueError, "at least 1 sequence of 2 observations"),
         ((MODEL, np.full((1, 5, 2), np.nan), GOOD), ValueError, r"X: got NaN or inf at \(0, 0, 0\)"),
         ((MODEL, GOOD), ValueError, r"inputs: got none, but the model has 1; expected shape \(2, 5, 1\)"),
-        ((MODEL, GOOD, np.zeros((2, 4, 1))), ValueError, r"inputs: got shape \(2, 4, 1\), expected \(2, 5, 1\)"),
-        ((MODEL, GOOD, np.zeros((2, 5, 1)), 0.3), TypeError, "forcing: got float, allowed are STF, GTF, None"),
+        (
+            (MODEL, GOOD, np.zeros((2, 4, 1))),
+            ValueError,
+            r"inputs: got shape \(2, 4, 1\), expected \(2, 5, 1\)",
+        ),
+        (
+            (MODEL, GOOD, np.zeros((2, 5, 1)), 0.3),
+            TypeError,
+            "forcing: got float, allowed are STF, GTF, None",
+        ),
         ((MODEL.latent, GOOD), TypeError, "model: got PLRNN, expected Model"),
         (
             (MODEL._replace(observation=pl.Identity(np.zeros((2, 2)))), GOOD),

@@ -101,9 +101,15 @@ def test_any_array_works_stays_unmodified_and_compiles_nothing_new(row):
         check(latent._replace(**arrays), pl.Identity(change(whole.observation.L)), *map(change, (z, s, X, U)))
         for k, v in arrays.items():
             np.testing.assert_array_equal(v, copies[k])
-    lists = latent._replace(**{k: v.tolist() for k, v in latent._asdict().items() if isinstance(v, np.ndarray)})
+    lists = latent._replace(
+        **{k: v.tolist() for k, v in latent._asdict().items() if isinstance(v, np.ndarray)}
+    )
     check(lists, pl.Identity(whole.observation.L.tolist()), *(a.tolist() for a in (z, s, X, U)))
-    flags = {k: (np.bool_(v) if isinstance(v, bool) else np.int32(v)) for k, v in latent._asdict().items() if isinstance(v, int)}
+    flags = {
+        k: (np.bool_(v) if isinstance(v, bool) else np.int32(v))
+        for k, v in latent._asdict().items()
+        if isinstance(v, int)
+    }
     check(latent._replace(**flags), whole.observation, z, s, X, U)
     assert {name: list(k.signatures) for name, k in kernels().items()} == compiled
 

@@ -192,6 +192,7 @@ def test_a_diverging_orbit_is_nan_from_its_step_on_with_one_warning(row):
     with pytest.warns(pl.DivergenceWarning, match="the orbit diverged; the first at step") as caught:
         orbit = pl.generate(latent, np.ones(3), 100)
     assert len(caught) == 1
+    assert caught[0].filename == __file__
     assert orbit.shape == (100, 3)
     finite = np.isfinite(orbit).all(axis=1)
     first = finite.argmin()
@@ -223,16 +224,40 @@ ALRNN = pl.ALRNN([0.5, 0.5], np.zeros((2, 2)), np.zeros(2), np.zeros((2, 1)), 1)
 @pytest.mark.parametrize(
     "call, error, message",
     [
-        (lambda: pl.step(ALRNN, np.zeros(3)), ValueError, r"z: got shape \(3,\), expected \(2,\) or \(S, 2\)"),
-        (lambda: pl.step(ALRNN, np.zeros(2), np.zeros(3)), ValueError, r"s: got shape \(3,\), expected \(1,\)"),
+        (
+            lambda: pl.step(ALRNN, np.zeros(3)),
+            ValueError,
+            r"z: got shape \(3,\), expected \(2,\) or \(S, 2\)",
+        ),
+        (
+            lambda: pl.step(ALRNN, np.zeros(2), np.zeros(3)),
+            ValueError,
+            r"s: got shape \(3,\), expected \(1,\)",
+        ),
         (lambda: pl.step(ALRNN, "ab"), TypeError, "z: got str, expected an array of real numbers"),
         (lambda: pl.step(ALRNN, [1j, 0]), TypeError, "z: got list, expected an array of real numbers"),
         (lambda: pl.step(3, [0]), TypeError, "latent: got int, allowed are .*ClippedShPLRNN"),
-        (lambda: pl.generate(ALRNN, np.zeros(2), 0), ValueError, "n_steps: got 0, expected an integer at least 1"),
-        (lambda: pl.generate(ALRNN, np.zeros(2), 5, np.zeros((3, 1))), ValueError, r"inputs: got shape \(3, 1\)"),
-        (lambda: pl.generate(ALRNN, np.zeros(2), 5, np.zeros((5, 2))), ValueError, r"inputs: got shape \(5, 2\)"),
+        (
+            lambda: pl.generate(ALRNN, np.zeros(2), 0),
+            ValueError,
+            "n_steps: got 0, expected an integer at least 1",
+        ),
+        (
+            lambda: pl.generate(ALRNN, np.zeros(2), 5, np.zeros((3, 1))),
+            ValueError,
+            r"inputs: got shape \(3, 1\)",
+        ),
+        (
+            lambda: pl.generate(ALRNN, np.zeros(2), 5, np.zeros((5, 2))),
+            ValueError,
+            r"inputs: got shape \(5, 2\)",
+        ),
         (lambda: pl.step(ALRNN._replace(num_relus=3), np.zeros(2)), ValueError, "ALRNN.num_relus: got 3"),
-        (lambda: pl.step(ALRNN._replace(h=np.zeros(3)), np.zeros(2)), ValueError, r"ALRNN.h: got shape \(3,\)"),
+        (
+            lambda: pl.step(ALRNN._replace(h=np.zeros(3)), np.zeros(2)),
+            ValueError,
+            r"ALRNN.h: got shape \(3,\)",
+        ),
         (lambda: pl.step(ALRNN._replace(A=np.zeros((2, 2))), np.zeros(2)), ValueError, "ALRNN.A: got shape"),
         (
             lambda: pl.step(ALRNN._replace(h=np.zeros(2, "f4"), W=np.zeros((2, 2))), np.zeros(2)),

@@ -25,5 +25,7 @@ def test_lorenz_63_has_its_parameters_and_seeds_differ():
 
 
 def test_an_unknown_system_is_named():
-    with pytest.raises(ValueError, match="system: got 'lorentz63', allowed is one of .*; did you mean 'lorenz63'"):
+    with pytest.raises(
+        ValueError, match="system: got 'lorentz63', allowed is one of .*; did you mean 'lorenz63'"
+    ):
         systems.simulate("lorentz63", 10)

@@ -37,7 +37,10 @@ def vector(model):
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 @pytest.mark.parametrize("observation", ["identity", "affine"])
 def test_every_model_learns_a_circle(row, observation):
-    config = {**small(row, M=4, H=10, P=2, epochs=60, batches_per_epoch=20), "observation": {"name": observation}}
+    config = {
+        **small(row, M=4, H=10, P=2, epochs=60, batches_per_epoch=20),
+        "observation": {"name": observation},
+    }
     result = fit(circle(), config)
     assert result.status == "finished"
     first, last = result.history["loss"][[0, -1]]
@@ -50,10 +53,10 @@ def test_every_model_learns_a_circle(row, observation):
 
 def test_same_seed_same_bits_whatever_else_is_drawn():
     first = fit(circle(), small(noise=0.1))
-    np.random.seed(3)
-    state = np.random.get_state()[1].copy()
+    np.random.seed(3)  # noqa: NPY002
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
     second = fit(circle(), small(noise=0.1))
-    np.testing.assert_array_equal(np.random.get_state()[1], state)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
     np.testing.assert_array_equal(vector(first.model), vector(second.model))
     for name in ("loss", "D_stsp", "D_H", "PE"):
         np.testing.assert_array_equal(first.history[name], second.history[name])
@@ -177,7 +180,9 @@ def test_no_window_crosses_a_boundary_and_each_is_equally_likely(lengths, n_step
     trials = [np.full((n, 1), float(i)) for i, n in enumerate(lengths)]
     inputs = [np.zeros((n, 0)) for n in lengths]
     if max(lengths) <= n_steps:
-        with pytest.raises(pl.DataError, match=r"the longest trial has \d+ rows, but training.sequence_length"):
+        with pytest.raises(
+            pl.DataError, match=r"the longest trial has \d+ rows, but training.sequence_length"
+        ):
             data_module.make_windows(trials, inputs, n_steps, None, "float64")
         return
     made = data_module.make_windows(trials, inputs, n_steps, None, "float64")
@@ -273,7 +278,11 @@ NAN[17, 1] = np.nan
 @pytest.mark.parametrize(
     "X, inputs, message",
     [
-        (NAN, None, r"X: got nan at trial 0, row 17, column 1, expected finite numbers \(1 of 3000 are not\)"),
+        (
+            NAN,
+            None,
+            r"X: got nan at trial 0, row 17, column 1, expected finite numbers \(1 of 3000 are not\)",
+        ),
         ([circle(), NAN], None, r"X\[1\]: got nan at trial 1, row 17, column 1"),
         (circle()[:, 0], None, r"X: got shape \(1500,\), expected \(T, N\), \(trials, T, N\) or a list"),
         ([circle(), circle()[:, :1]], None, r"X\[1\]: got 1 columns, but X\[0\] has 2"),

@@ -130,7 +130,7 @@ def model_of(latent: Any) -> LatentStepModel:
 
 
 @functools.cache
-def _field_types(cls: type) -> dict[str, type]:
+def _field_types(cls: Any) -> dict[str, type]:
     return typing.get_type_hints(cls)
 
 
@@ -138,7 +138,8 @@ def as_latent(latent: Any) -> Any:
     """Check the parameters of a latent step model and make them fit for kernels."""
     model = model_of(latent)
     name = type(latent).__name__
-    types = _field_types(type(latent))
+    cls: Any = type(latent)
+    types = _field_types(cls)
     given = {f: v for f, v in latent._asdict().items() if types[f] is np.ndarray}
     dtype = common_dtype(name, given)
     arrays = {f: as_floats(f"{name}.{f}", v, dtype) for f, v in given.items()}
@@ -146,9 +147,7 @@ def as_latent(latent: Any) -> Any:
     flags = {f: types[f](v) for f, v in latent._asdict().items() if f not in given}
     for field, ndim in (("A", 1), ("C", 2), ("h2", 1)):
         if field in arrays and arrays[field].ndim != ndim:
-            raise ValueError(
-                f"{name}.{field}: got shape {arrays[field].shape}, expected {ndim} dimension(s)"
-            )
+            raise ValueError(f"{name}.{field}: got shape {arrays[field].shape}, expected {ndim} dimension(s)")
     fit = latent._replace(**arrays, **flags)
     try:
         shapes = model.shapes(fit)
@@ -174,9 +173,7 @@ def random_positive_definite(M: int, rng: np.random.Generator) -> np.ndarray:
     return K / np.linalg.eigvalsh(K)[-1]
 
 
-def uniform_by_fan_in(
-    shape: tuple[int, ...], fan_in: int, rng: np.random.Generator
-) -> np.ndarray:
+def uniform_by_fan_in(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator) -> np.ndarray:
     """Uniform in +-1/sqrt(fan_in), as in Hess et al. (2023), "Generalized teacher forcing"."""
     bound = 1.0 / np.sqrt(fan_in)
     return rng.uniform(-bound, bound, shape)

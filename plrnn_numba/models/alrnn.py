@@ -69,9 +69,7 @@ def initialize(hyper, M, K, rng):
     if hyper.off_diagonal_W:
         np.fill_diagonal(W, 0)
     C = initial_C(M, K, hyper.learnable_C, rng)
-    return ALRNN(
-        A, W, np.zeros(M), C, hyper.num_relus, hyper.off_diagonal_W, hyper.learnable_C
-    )
+    return ALRNN(A, W, np.zeros(M), C, hyper.num_relus, hyper.off_diagonal_W, hyper.learnable_C)
 
 
 @implements(step_kernel, ALRNN)
@@ -126,9 +124,7 @@ def hinge(latent):
     L = np.diag(latent.A)
     L[:, :linear] += latent.W[:, :linear]
     C = np.eye(M, dtype=L.dtype)[linear:]
-    return Hinge(
-        L, latent.W[:, linear:].copy(), C, np.zeros(latent.num_relus, L.dtype), latent.h, latent.C
-    )
+    return Hinge(L, latent.W[:, linear:].copy(), C, np.zeros(latent.num_relus, L.dtype), latent.h, latent.C)
 
 
 def shapes(latent):

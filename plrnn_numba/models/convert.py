@@ -29,6 +29,11 @@ def to_hinge(latent: Any) -> Hinge:
     TypeError
         If `latent` is of no registered model.
 
+    References
+    ----------
+    Brenner, Hemmer et al. (2024), NeurIPS, on the linear subregions of the AL-RNN; the clipped model as in
+    Hess et al. (2023), ICML.
+
     Examples
     --------
     >>> import numpy as np, plrnn_numba as pl

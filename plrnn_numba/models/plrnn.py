@@ -47,9 +47,7 @@ class PLRNN(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PLRNNHyperparameters(Hyperparameters):
-    mean_centering: bool = option(
-        True, help="centre the latent state before the ReLU; should be kept true"
-    )
+    mean_centering: bool = option(True, help="centre the latent state before the ReLU; should be kept true")
 
 
 def initialize(hyper, M, K, rng):
@@ -57,9 +55,7 @@ def initialize(hyper, M, K, rng):
     matrix = random_positive_definite(M, rng)
     A = np.diag(matrix).copy()
     C = initial_C(M, K, hyper.learnable_C, rng)
-    return PLRNN(
-        A, matrix - np.diag(A), np.zeros(M), C, hyper.mean_centering, hyper.learnable_C
-    )
+    return PLRNN(A, matrix - np.diag(A), np.zeros(M), C, hyper.mean_centering, hyper.learnable_C)
 
 
 @implements(step_kernel, PLRNN)
