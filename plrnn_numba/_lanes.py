@@ -30,8 +30,6 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model
 from numba.np.arrayobj import make_array, populate_array
 
-from ._jit import FASTMATH
-
 LANES = 16
 _ALIGNMENT = 64  # bytes: a cache line
 
@@ -87,7 +85,7 @@ def _define_operator(function: Any, instruction: str) -> None:
             a if isinstance(t, Vector) else _broadcast(builder, vector_type, a)
             for t, a in zip(sig.args, args)
         ]
-        return getattr(builder, instruction)(*values, flags=FASTMATH)
+        return getattr(builder, instruction)(*values)
 
     for types_ in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
         lower_builtin(function, *types_)(lower)
@@ -170,9 +168,33 @@ def scaled(typing_context: Any, x: Any, factor: Any) -> Any:
         number = args[1]
         if isinstance(x, Vector):
             number = _broadcast(builder, context.get_value_type(x), number)
-        return builder.fmul(args[0], number, flags=FASTMATH)
+        return builder.fmul(args[0], number)
 
     return x(x, dtype), codegen
+
+
+@intrinsic
+def muladd(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
+    """``x y + z``, rounded once where the CPU has fused multiply-adds; z's kind is the result's.
+
+    Whether it is fused depends on the CPU alone, never on the code around it.
+    """
+    dtype = z.dtype if isinstance(z, Vector) else z
+    factors = [a if isinstance(a, Vector) else dtype for a in (x, y)]
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kind = context.get_value_type(z)
+        values = [
+            _broadcast(builder, kind, a) if isinstance(z, Vector) and not isinstance(t, Vector) else a
+            for t, a in zip(sig.args, args)
+        ]
+        lane = "f32" if dtype.bitwidth == 32 else "f64"
+        name = f"llvm.fmuladd.v{z.n}{lane}" if isinstance(z, Vector) else f"llvm.fmuladd.{lane}"
+        signature = ir.FunctionType(kind, [kind] * 3)
+        function = cgutils.get_or_insert_function(builder.module, signature, name)
+        return builder.call(function, values)
+
+    return z(*factors, z), codegen
 
 
 @intrinsic
@@ -210,6 +232,9 @@ if numba.config.DISABLE_JIT:  # the same, where an element is a NumPy number or 
 
     def scaled(x, factor):
         return x * x.dtype.type(factor)
+
+    def muladd(x, y, z):
+        return x * y + z
 
     def total(x):
         return x.sum()

@@ -7,7 +7,7 @@ element of the state that is loaded serves all 8. The remainders are smaller til
 from __future__ import annotations
 
 from ._jit import jit
-from ._lanes import total, zero_of
+from ._lanes import muladd, total, zero_of
 
 # Rows of a tape that `add_outer` takes at a time, so that all its tiles find them in the cache.
 _BLOCK = 32
@@ -23,14 +23,14 @@ def add_matvec(W, x, out):
         a4, a5, a6, a7 = out[i + 4], out[i + 5], out[i + 6], out[i + 7]
         for k in range(n):
             xk = x[k]
-            a0 = a0 + W[i, k] * xk
-            a1 = a1 + W[i + 1, k] * xk
-            a2 = a2 + W[i + 2, k] * xk
-            a3 = a3 + W[i + 3, k] * xk
-            a4 = a4 + W[i + 4, k] * xk
-            a5 = a5 + W[i + 5, k] * xk
-            a6 = a6 + W[i + 6, k] * xk
-            a7 = a7 + W[i + 7, k] * xk
+            a0 = muladd(W[i, k], xk, a0)
+            a1 = muladd(W[i + 1, k], xk, a1)
+            a2 = muladd(W[i + 2, k], xk, a2)
+            a3 = muladd(W[i + 3, k], xk, a3)
+            a4 = muladd(W[i + 4, k], xk, a4)
+            a5 = muladd(W[i + 5, k], xk, a5)
+            a6 = muladd(W[i + 6, k], xk, a6)
+            a7 = muladd(W[i + 7, k], xk, a7)
         out[i], out[i + 1], out[i + 2], out[i + 3] = a0, a1, a2, a3
         out[i + 4], out[i + 5], out[i + 6], out[i + 7] = a4, a5, a6, a7
         i += 8
@@ -40,18 +40,18 @@ def add_matvec(W, x, out):
         k = 0
         while k + 2 <= n:  # two sums a row, or three rows would wait for each other
             xk, xl = x[k], x[k + 1]
-            a0 = a0 + W[i, k] * xk
-            a1 = a1 + W[i + 1, k] * xk
-            a2 = a2 + W[i + 2, k] * xk
-            b0 = b0 + W[i, k + 1] * xl
-            b1 = b1 + W[i + 1, k + 1] * xl
-            b2 = b2 + W[i + 2, k + 1] * xl
+            a0 = muladd(W[i, k], xk, a0)
+            a1 = muladd(W[i + 1, k], xk, a1)
+            a2 = muladd(W[i + 2, k], xk, a2)
+            b0 = muladd(W[i, k + 1], xl, b0)
+            b1 = muladd(W[i + 1, k + 1], xl, b1)
+            b2 = muladd(W[i + 2, k + 1], xl, b2)
             k += 2
         if k < n:
             xk = x[k]
-            a0 = a0 + W[i, k] * xk
-            a1 = a1 + W[i + 1, k] * xk
-            a2 = a2 + W[i + 2, k] * xk
+            a0 = muladd(W[i, k], xk, a0)
+            a1 = muladd(W[i + 1, k], xk, a1)
+            a2 = muladd(W[i + 2, k], xk, a2)
         out[i], out[i + 1], out[i + 2] = a0 + b0, a1 + b1, a2 + b2
         i += 3
     while i < m:
@@ -60,13 +60,13 @@ def add_matvec(W, x, out):
         c0, d0 = b0, b0
         k = 0
         while k + 4 <= n:
-            a0 = a0 + W[i, k] * x[k]
-            b0 = b0 + W[i, k + 1] * x[k + 1]
-            c0 = c0 + W[i, k + 2] * x[k + 2]
-            d0 = d0 + W[i, k + 3] * x[k + 3]
+            a0 = muladd(W[i, k], x[k], a0)
+            b0 = muladd(W[i, k + 1], x[k + 1], b0)
+            c0 = muladd(W[i, k + 2], x[k + 2], c0)
+            d0 = muladd(W[i, k + 3], x[k + 3], d0)
             k += 4
         while k < n:
-            a0 = a0 + W[i, k] * x[k]
+            a0 = muladd(W[i, k], x[k], a0)
             k += 1
         out[i] = (a0 + b0) + (c0 + d0)
         i += 1
@@ -82,25 +82,25 @@ def _add_outer_4x4(grad, G, F, start, stop, i, j):
     for t in range(start, stop):
         g0, g1, g2, g3 = G[t, i], G[t, i + 1], G[t, i + 2], G[t, i + 3]
         f = F[t, j]
-        a00 = a00 + g0 * f
-        a10 = a10 + g1 * f
-        a20 = a20 + g2 * f
-        a30 = a30 + g3 * f
+        a00 = muladd(g0, f, a00)
+        a10 = muladd(g1, f, a10)
+        a20 = muladd(g2, f, a20)
+        a30 = muladd(g3, f, a30)
         f = F[t, j + 1]
-        a01 = a01 + g0 * f
-        a11 = a11 + g1 * f
-        a21 = a21 + g2 * f
-        a31 = a31 + g3 * f
+        a01 = muladd(g0, f, a01)
+        a11 = muladd(g1, f, a11)
+        a21 = muladd(g2, f, a21)
+        a31 = muladd(g3, f, a31)
         f = F[t, j + 2]
-        a02 = a02 + g0 * f
-        a12 = a12 + g1 * f
-        a22 = a22 + g2 * f
-        a32 = a32 + g3 * f
+        a02 = muladd(g0, f, a02)
+        a12 = muladd(g1, f, a12)
+        a22 = muladd(g2, f, a22)
+        a32 = muladd(g3, f, a32)
         f = F[t, j + 3]
-        a03 = a03 + g0 * f
-        a13 = a13 + g1 * f
-        a23 = a23 + g2 * f
-        a33 = a33 + g3 * f
+        a03 = muladd(g0, f, a03)
+        a13 = muladd(g1, f, a13)
+        a23 = muladd(g2, f, a23)
+        a33 = muladd(g3, f, a33)
     grad[i, j] += total(a00)
     grad[i, j + 1] += total(a01)
     grad[i, j + 2] += total(a02)
@@ -125,10 +125,10 @@ def _add_outer_1x4(grad, G, F, start, stop, i, j):
     a0, a1, a2, a3 = zero, zero, zero, zero
     for t in range(start, stop):
         g = G[t, i]
-        a0 = a0 + g * F[t, j]
-        a1 = a1 + g * F[t, j + 1]
-        a2 = a2 + g * F[t, j + 2]
-        a3 = a3 + g * F[t, j + 3]
+        a0 = muladd(g, F[t, j], a0)
+        a1 = muladd(g, F[t, j + 1], a1)
+        a2 = muladd(g, F[t, j + 2], a2)
+        a3 = muladd(g, F[t, j + 3], a3)
     grad[i, j] += total(a0)
     grad[i, j + 1] += total(a1)
     grad[i, j + 2] += total(a2)
@@ -141,11 +141,11 @@ def _add_outer_1x1(grad, G, F, start, stop, i, j):
     a, b = zero, zero
     t = start
     while t + 2 <= stop:
-        a = a + G[t, i] * F[t, j]
-        b = b + G[t + 1, i] * F[t + 1, j]
+        a = muladd(G[t, i], F[t, j], a)
+        b = muladd(G[t + 1, i], F[t + 1, j], b)
         t += 2
     if t < stop:
-        a = a + G[t, i] * F[t, j]
+        a = muladd(G[t, i], F[t, j], a)
     grad[i, j] += total(a + b)
 
 
@@ -199,5 +199,5 @@ def add_dot(grad, G, Z):
     for i in range(m):
         a = zero_of(G[0, i])
         for t in range(T):
-            a = a + G[t, i] * Z[t, i]
+            a = muladd(G[t, i], Z[t, i], a)
         grad[i] += total(a)

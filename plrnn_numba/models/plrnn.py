@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import implements
+from .._jit import implements, jit
 from .._lanes import gate, relu, scaled, zero_of
 from .._products import add_dot, add_matvec, add_outer, add_sum
 from .._schema import option
@@ -58,14 +58,20 @@ def initialize(hyper, M, K, rng):
     return PLRNN(A, matrix - np.diag(A), np.zeros(M), C, hyper.mean_centering, hyper.learnable_C)
 
 
+@jit
+def mean_of(latent, z):
+    """What the centring takes away: the mean over the units, or nothing."""
+    mean = zero_of(z[0])
+    if latent.mean_centering:
+        for i in range(len(z)):
+            mean = mean + z[i]
+    return scaled(mean, 1.0 / len(z))
+
+
 @implements(step_kernel, PLRNN)
 def step(latent, z, f, d, out):
     M = len(z)
-    mean = zero_of(z[0])
-    if latent.mean_centering:
-        for i in range(M):
-            mean = mean + z[i]
-        mean = scaled(mean, 1.0 / M)
+    mean = mean_of(latent, z)
     for i in range(M):
         f[i] = relu(z[i] - mean)
         out[i] = latent.A[i] * z[i] + latent.h[i]
@@ -78,12 +84,9 @@ def state_grad(latent, f, d, work, g, out):
     for i in range(M):
         out[i] = zero_of(g[i])
     add_matvec(latent.W.T, g, out)
-    mean = zero_of(g[0])
     for i in range(M):
         out[i] = gate(f[i], out[i])
-        mean = mean + out[i]
-    # The transposed centring is the centring.
-    mean = scaled(mean, 1.0 / M) if latent.mean_centering else zero_of(mean)
+    mean = mean_of(latent, out)  # the transposed centring is the centring
     for i in range(M):
         out[i] = out[i] - mean + latent.A[i] * g[i]
 
@@ -101,17 +104,11 @@ def parameter_grad(latent, Z, F, D, work, G, grad):
 def jacobian(latent, z, f, d, J):
     """``diag(A) + W diag(phi') (I - 11'/M)``."""
     M = len(z)
-    mean = zero_of(z[0])
-    if latent.mean_centering:
-        for i in range(M):
-            mean = mean + z[i]
-        mean = scaled(mean, 1.0 / M)
+    mean = mean_of(latent, z)
     for i in range(M):
-        row = zero_of(mean)
         for j in range(M):
             J[i, j] = gate(z[j] - mean, latent.W[i, j])
-            row = row + J[i, j]
-        row = scaled(row, 1.0 / M) if latent.mean_centering else zero_of(row)
+        row = mean_of(latent, J[i])
         for j in range(M):
             J[i, j] = J[i, j] - row
         J[i, i] += latent.A[i]
