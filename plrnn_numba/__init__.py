@@ -22,7 +22,7 @@ from .models.convert import to_hinge, to_shplrnn
 from .models.plrnn import PLRNN
 from .models.shplrnn import ShPLRNN
 from .observation import Affine, Identity
-from .training import EpochReport, FitResult, Trainer, fit
+from .training import EpochReport, FitResult, Trainer, fit, warmup
 from .versions import show_versions
 
 __all__ = [
@@ -69,4 +69,5 @@ __all__ = [
     "systems",
     "to_hinge",
     "to_shplrnn",
+    "warmup",
 ]

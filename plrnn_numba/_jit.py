@@ -51,9 +51,10 @@ def jit(function: Callable) -> Callable:
 
 def kernel(function: Callable) -> Callable:
     """Compile an entry point, and keep the machine code in `cache_directory`."""
+    if numba.config.DISABLE_JIT:
+        return np.errstate(all="ignore")(function)  # as machine code, which overflows in silence
     dispatcher = numba.njit(**OPTIONS)(function)
-    if not numba.config.DISABLE_JIT:
-        dispatcher._cache = KernelCache(dispatcher.py_func)
+    dispatcher._cache = KernelCache(dispatcher.py_func)
     return dispatcher
 
 

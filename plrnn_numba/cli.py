@@ -26,7 +26,7 @@ from .models._base import MODELS
 from .observation import n_observed
 from .run import Run, RunError
 from .systems import SYSTEMS, simulate
-from .training import Trainer
+from .training import Trainer, warmup
 from .versions import show_versions
 
 DONE, MISTAKE, DIVERGED, STOPPED = 0, 2, 3, 75
@@ -121,6 +121,10 @@ def _parser() -> argparse.ArgumentParser:
 
     plot = add("plot", _plot, "draw the pictures of a run again, under RUN/plots")
     plot.add_argument("run", metavar="RUN")
+
+    warm = add("warmup", _warmup, "compile ahead, so that later runs start at once")
+    warm.add_argument("models", nargs="*", metavar="NAME", help="all, or some of " + ", ".join(MODELS))
+    warm.add_argument("--dtype", choices=("float32", "float64"), default="float32")
 
     add("versions", _versions, "print what belongs into a bug report")
     return parser
@@ -529,6 +533,16 @@ def _print_measures(found: Evaluation) -> None:
 def _plot(options: argparse.Namespace) -> int:
     for path in Run.open(options.run).draw():
         print(path)
+    return DONE
+
+
+def _warmup(options: argparse.Namespace) -> int:
+    for name in options.models:
+        if name not in MODELS:
+            raise CommandError(f"NAME: got {name!r}, allowed are {', '.join(MODELS)}{nearest(name, MODELS)}")
+    for name in options.models or MODELS:
+        (seconds,) = warmup([name], dtypes=[options.dtype]).values()
+        print(f"{name:<16} {seconds:6.1f} s", flush=True)
     return DONE
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from ._arrays import from_vector, to_vector
 from ._jit import jit, kernel
-from .bptt import add_block, batch_gradient, block_gradient, fill_tape, n_blocks, new_workspace
+from .bptt import add_block, batch_gradient, block_gradient, fill_tape, loss_and_grad, n_blocks, new_workspace
 from .config import Config
 from .data import (
     DataError,
@@ -24,9 +25,12 @@ from .data import (
     find_scaling,
     make_windows,
 )
+from .dynamics import generate, jacobian
+from .dynamics import step as step_states
 from .forcing import forcing_weights
 from .measures import Evaluation, evaluate
-from .model import Model, init_model
+from .model import Model, init_model, initial_state
+from .models._base import MODELS, Hyperparameters
 from .observation import signal_inverse, update_inverse
 from .optim import (
     BETA1,
@@ -556,3 +560,64 @@ def fit(
     ('finished', True)
     """
     return Trainer(X, config, inputs, validation, validation_inputs).run(callback, progress)
+
+
+def warmup(
+    models: Iterable[str] | None = None,
+    observations: Iterable[str] = ("identity", "affine"),
+    dtypes: Iterable[str] = ("float32",),
+) -> dict[str, float]:
+    """Compile ahead, into the folder of compiled kernels, what training and running models calls.
+
+    Parameters
+    ----------
+    models : iterable of str, optional
+        Names of latent step models as in configurations; all of them where none are given.
+    observations : iterable of {'identity', 'affine'}, optional
+    dtypes : iterable of {'float32', 'float64'}, optional
+
+    Returns
+    -------
+    dict
+        Seconds for each model; little where the kernels were there.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name.
+
+    References
+    ----------
+    Where the kernels are kept: `show_versions` prints the folder, which ``NUMBA_CACHE_DIR`` changes.
+
+    Examples
+    --------
+    >>> import plrnn_numba as pl
+    >>> list(pl.warmup(["PLRNN"], observations=["identity"]))
+    ['PLRNN']
+    """
+    names = list(MODELS if models is None else models)
+    X = np.random.default_rng(0).standard_normal((300, 2))
+    seconds = {}
+    for name in names:
+        begin = time.perf_counter()
+        for observation, dtype in itertools.product(observations, dtypes):
+            sizes = {"num_relus": 1, "hidden_dim": 2}
+            kind = MODELS[name].hyperparameters if name in MODELS else Hyperparameters
+            known = {field.name for field in dataclasses.fields(kind)}
+            step = {"name": name, "hyperparameters": {k: v for k, v in sizes.items() if k in known}}
+            config = {
+                "latent_dim": 3,
+                "latent_step": step,
+                "observation": {"name": observation},
+                "training": {"epochs": 0, "sequence_length": 5},
+                "dtype": dtype,
+            }
+            model = fit(X, config, progress=False).model
+            loss_and_grad(model, X[None, :5])
+            states = initial_state(model, X[:2])
+            step_states(model.latent, states)
+            generate(model.latent, states[0], 2)
+            jacobian(model.latent, states)
+        seconds[name] = time.perf_counter() - begin
+    return seconds

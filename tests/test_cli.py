@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_jit import kernels
 
 import plrnn_numba as pl
 from plrnn_numba.cli import DIVERGED, DONE, MISTAKE, STOPPED, main
@@ -181,6 +182,21 @@ def test_versions_and_the_module_are_the_same_program(capsys):
     assert there.stdout.splitlines()[0] == here.splitlines()[0] == f"plrnn_numba    {pl.__version__}"
 
 
+def test_warmup_compiles_what_later_runs_need(capsys):
+    assert main(["warmup", "PLRNN", "shPLRNN"]) == DONE
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["PLRNN", "shPLRNN"]
+    compiled = {name: list(k.signatures) for name, k in kernels().items()}
+    t = 0.1 * np.arange(500)
+    config = {
+        "latent_dim": 3,
+        "latent_step": {"name": "PLRNN"},
+        "training": {"epochs": 1, "sequence_length": 10},
+    }
+    model = pl.fit(np.stack([np.sin(t), np.cos(t)], 1), config, progress=False).model
+    pl.predict(model, [0.0, 1.0], 5)
+    assert {name: list(k.signatures) for name, k in kernels().items()} == compiled
+
+
 def test_divergence_exits_with_3_and_keeps_the_last_finite_model(folder, capsys):
     options = ["--set", "training.learning_rate=[1e18,1e18]", "--set", "forcing=null", "--out", "r"]
     assert main(["train", "c.json", "--data", "X.npy", *options]) == DIVERGED
@@ -205,6 +221,7 @@ def start_training(folder, *options):
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.needs_speed
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1"])
 def test_a_signal_ends_with_75_and_resume_ends_with_the_same_bits(folder, name):
     epochs = [
@@ -260,6 +277,7 @@ def test_a_signal_ends_with_75_and_resume_ends_with_the_same_bits(folder, name):
         np.testing.assert_array_equal(table[0][column], table[1][column])
 
 
+@pytest.mark.needs_speed
 def test_progress_on_a_terminal_is_one_bar(folder):
     pty = pytest.importorskip("pty")
     pytest.importorskip("tqdm")
@@ -357,6 +375,7 @@ MISTAKES = {
         "--resume: the run has its own data",
     ),
     "no run": (["evaluate", "nowhere"], "nowhere: not the folder of a run"),
+    "unknown model to compile": (["warmup", "LSTM"], "NAME: got 'LSTM', allowed are"),
     "unknown model": (["init", "--model", "LSTM"], "--model: got 'LSTM', allowed are"),
     "damaged config": (["train", "bad.json", "--data", "X.npy"], "bad.json: not valid JSON"),
     "empty run": (["evaluate", "emptyrun"], "model.npz: no such file"),

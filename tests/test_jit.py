@@ -7,7 +7,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from families import ROWS
@@ -15,7 +14,6 @@ from families import ROWS
 import plrnn_numba as pl
 from plrnn_numba import _jit, bptt, dynamics, model, optim, training
 
-jitted = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="of compiled kernels")
 PACKAGE = Path(pl.__file__).parent
 
 
@@ -36,7 +34,7 @@ def run(code, **environment):
     return done.stdout.strip()
 
 
-@jitted
+@pytest.mark.needs_speed
 def test_divergence_is_seen_under_the_package_s_options():
     import math
 
@@ -114,7 +112,7 @@ def test_any_array_works_stays_unmodified_and_compiles_nothing_new(row):
     assert {name: list(k.signatures) for name, k in kernels().items()} == compiled
 
 
-@jitted
+@pytest.mark.needs_speed
 def test_importing_compiles_nothing_and_is_quiet():
     assert run("import plrnn_numba.bptt as b; print(len(b._batch_gradient.signatures))") == "0"
 
@@ -135,7 +133,7 @@ def cached(folder):
     return sorted((folder / "cache").rglob("*.bin"))
 
 
-@jitted
+@pytest.mark.needs_speed
 def test_an_edited_kernel_never_runs_stale(tmp_path):
     environment = copy_of_the_package(tmp_path)
     assert run(STEP, **environment) == "2.0"
@@ -150,7 +148,7 @@ def test_an_edited_kernel_never_runs_stale(tmp_path):
     assert run(STEP, **environment) == "0.0"
 
 
-@jitted
+@pytest.mark.needs_speed
 @pytest.mark.parametrize("damage", ["truncated", "empty", "garbage", "flipped"])
 def test_a_broken_cache_file_is_compiled_anew(tmp_path, damage):
     environment = copy_of_the_package(tmp_path)
@@ -172,7 +170,7 @@ def test_a_broken_cache_file_is_compiled_anew(tmp_path, damage):
     assert [path.stat().st_size for path in cached(tmp_path)] == sizes
 
 
-@jitted
+@pytest.mark.needs_speed
 def test_without_a_folder_to_write_to_there_is_one_warning(tmp_path):
     code = "import warnings\nwith warnings.catch_warnings(record=True) as w:\n    warnings.simplefilter('always')\n"
     code += "\n".join("    " + line for line in STEP.strip().splitlines())
@@ -182,7 +180,7 @@ def test_without_a_folder_to_write_to_there_is_one_warning(tmp_path):
     assert run(code, NUMBA_CACHE_DIR=str(blocked)).split() == ["2.0", "1", "RuntimeWarning"]
 
 
-@jitted
+@pytest.mark.needs_speed
 def test_a_model_of_the_user_s_own_never_runs_stale(tmp_path):
     """Its source lies outside the package, and is part of the key all the same."""
     environment = {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}

@@ -34,6 +34,7 @@ def vector(model):
     return to_vector((model.latent, model.observation))
 
 
+@pytest.mark.needs_speed
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 @pytest.mark.parametrize("observation", ["identity", "affine"])
 def test_every_model_learns_a_circle(row, observation):
@@ -132,6 +133,7 @@ def test_a_callback_sees_each_epoch_and_may_stop():
     assert np.isnan(result.history["D_stsp"]).tolist() == [True, False, True]
 
 
+@pytest.mark.needs_speed
 def test_ctrl_c_returns_model_and_history_so_far():
     import _thread
 
@@ -211,6 +213,7 @@ def test_one_series_an_array_of_trials_and_a_list_are_the_same_data():
     np.testing.assert_array_equal(vector(stacked.model), vector(listed.model))
 
 
+@pytest.mark.needs_speed
 def test_standardization_is_kept_and_undone():
     X = circle() * [100, 0.01] + [5, -7]
     result = fit(X, small(epochs=30))
@@ -222,6 +225,7 @@ def test_standardization_is_kept_and_undone():
     assert fit(X, {**small(epochs=0), "standardize": False}).model.scaling is None
 
 
+@pytest.mark.needs_speed
 def test_inputs_drive_the_step_that_follows_them():
     """x[t+1] = 0.5 x[t] + s[t]: with any other alignment in time the error stays."""
     rng = np.random.default_rng(0)
@@ -256,6 +260,7 @@ def test_a_fixed_C_and_a_zero_diagonal_stay_fixed():
     assert latent.W.any()
 
 
+@pytest.mark.needs_speed
 def test_regularizers_are_reported_apart():
     config = small(ROWS[2], M=3)
     config["latent_step"]["hyperparameters"]["ar_epsilon"] = 0.05
