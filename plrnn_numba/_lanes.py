@@ -216,6 +216,88 @@ def total(typing_context: Any, x: Any) -> Any:
     return x.dtype(x), codegen
 
 
+# One sequence alone has no batch to fill the lanes with: there, they hold neighbouring units.
+
+
+def _pointer(context: Any, builder: Any, array_type: Any, array: Any, indices: Any) -> Any:
+    """Address of an element, by strides, as a pointer to a vector of the given type."""
+    given = make_array(array_type)(context, builder, array)
+    strides = cgutils.unpack_tuple(builder, given.strides)
+    offset = context.get_constant(types.intp, 0)
+    for index, stride in zip(indices, strides):
+        offset = builder.add(offset, builder.mul(index, stride))
+    return cgutils.pointer_add(builder, given.data, offset)
+
+
+def _load_of(n: int) -> Any:
+    @intrinsic
+    def load(typing_context: Any, array: Any, i: Any, j: Any) -> Any:
+        """The n neighbours from array[i, j] on (from array[i] on, j unused, where it has one dimension)."""
+        vector = Vector(array.dtype, n)
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            address = _pointer(context, builder, array, args[0], args[1:])
+            kind = context.get_value_type(vector)
+            address = builder.bitcast(address, kind.as_pointer())
+            return builder.load(address, align=array.dtype.bitwidth // 8)
+
+        return vector(array, types.intp, types.intp), codegen
+
+    return load
+
+
+def _store_of(n: int) -> Any:
+    @intrinsic
+    def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+        """Put n neighbours into a one-dimensional array, from array[index] on."""
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            address = _pointer(context, builder, array, args[0], [args[1]])
+            address = builder.bitcast(address, context.get_value_type(value).as_pointer())
+            builder.store(args[2], address, align=array.dtype.bitwidth // 8)
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, value), codegen
+
+    return store
+
+
+load16, load4 = _load_of(16), _load_of(4)
+store16, store4 = _store_of(16), _store_of(4)
+
+
+@intrinsic
+def transposed(typing_context: Any, params: Any) -> Any:
+    """A NamedTuple whose matrices are transposed; as types they are then Fortran-ordered."""
+
+    def kind(t: Any) -> Any:
+        is_matrix = isinstance(t, types.Array) and t.ndim == 2
+        return types.Array(t.dtype, 2, "F", aligned=t.aligned) if is_matrix else t
+
+    result = types.NamedTuple([kind(t) for t in params.types], params.instance_class)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        values = []
+        for old, new, value in zip(params.types, result.types, cgutils.unpack_tuple(builder, args[0])):
+            if old != new:
+                given = make_array(old)(context, builder, value)
+                view = make_array(new)(context, builder)
+                populate_array(
+                    view,
+                    data=given.data,
+                    shape=cgutils.pack_array(builder, cgutils.unpack_tuple(builder, given.shape)[::-1]),
+                    strides=cgutils.pack_array(builder, cgutils.unpack_tuple(builder, given.strides)[::-1]),
+                    itemsize=given.itemsize,
+                    meminfo=given.meminfo,
+                    parent=None,
+                )
+                value = view._getvalue()
+            values.append(value)
+        return impl_ret_borrowed(context, builder, result, context.make_tuple(builder, result, values))
+
+    return result(params), codegen
+
+
 if numba.config.DISABLE_JIT:  # the same, where an element is a NumPy number or row
 
     def as_lanes(array):
@@ -238,6 +320,10 @@ if numba.config.DISABLE_JIT:  # the same, where an element is a NumPy number or 
 
     def total(x):
         return x.sum()
+
+    def transposed(params):
+        matrices = {k: v.T for k, v in params._asdict().items() if np.ndim(v) == 2}
+        return params._replace(**matrices)
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

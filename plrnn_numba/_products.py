@@ -6,18 +6,23 @@ element of the state that is loaded serves all 8. The remainders are smaller til
 
 from __future__ import annotations
 
-from ._jit import jit
-from ._lanes import muladd, total, zero_of
+from numba.extending import overload
+
+from ._jit import OPTIONS, jit
+from ._lanes import Vector, load4, load16, muladd, store4, store16, total, zero_of
 
 # Rows of a tape that `add_outer` takes at a time, so that all its tiles find them in the cache.
 _BLOCK = 32
 
 
-@jit
-def add_matvec(W, x, out):
-    """``out += W x`` for W (m, n), x (n,), out (m,); pass ``W.T`` for the transposed product."""
+def add_matvec(W, x, out, first=0):
+    """``out += W x`` for W (m, n), x (n,), out (m,); pass ``W.T`` for the transposed product.
+
+    Over lanes, and over numbers but for a Fortran-ordered W, rows are summed; a Fortran-ordered W times a
+    state of numbers is summed column by column, sixteen rows in a register. `first` is the first row.
+    """
     m, n = W.shape
-    i = 0
+    i = first
     while i + 8 <= m:
         a0, a1, a2, a3 = out[i], out[i + 1], out[i + 2], out[i + 3]
         a4, a5, a6, a7 = out[i + 4], out[i + 5], out[i + 6], out[i + 7]
@@ -70,6 +75,56 @@ def add_matvec(W, x, out):
             k += 1
         out[i] = (a0 + b0) + (c0 + d0)
         i += 1
+
+
+@jit
+def _add_columns(W, x, out):
+    m, n = W.shape
+    i = 0
+    while i + 16 <= m:
+        before = load16(out, i, 0)
+        a = zero_of(before)
+        b, c, d = a, a, a
+        k = 0
+        while k + 4 <= n:  # four sums, so that none waits for the one before
+            a = muladd(load16(W, i, k), x[k], a)
+            b = muladd(load16(W, i, k + 1), x[k + 1], b)
+            c = muladd(load16(W, i, k + 2), x[k + 2], c)
+            d = muladd(load16(W, i, k + 3), x[k + 3], d)
+            k += 4
+        while k < n:
+            a = muladd(load16(W, i, k), x[k], a)
+            k += 1
+        store16(out, i, before + ((a + b) + (c + d)))
+        i += 16
+    while i + 4 <= m:
+        before = load4(out, i, 0)
+        a = zero_of(before)
+        b, c, d = a, a, a
+        k = 0
+        while k + 4 <= n:
+            a = muladd(load4(W, i, k), x[k], a)
+            b = muladd(load4(W, i, k + 1), x[k + 1], b)
+            c = muladd(load4(W, i, k + 2), x[k + 2], c)
+            d = muladd(load4(W, i, k + 3), x[k + 3], d)
+            k += 4
+        while k < n:
+            a = muladd(load4(W, i, k), x[k], a)
+            k += 1
+        store4(out, i, before + ((a + b) + (c + d)))
+        i += 4
+    _add_rows(W, x, out, i)
+
+
+_add_rows = jit(add_matvec)
+
+
+@overload(add_matvec, jit_options=OPTIONS)
+def _choose_add_matvec(W, x, out, first=0):
+    by_columns = W.layout == "F" and not isinstance(x.dtype, Vector)
+    if by_columns:
+        return lambda W, x, out, first=0: _add_columns(W, x, out)
+    return lambda W, x, out, first=0: _add_rows(W, x, out, first)
 
 
 @jit

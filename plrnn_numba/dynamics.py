@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import as_floats
+from ._arrays import as_floats, map_arrays
 from ._jit import kernel
-from ._lanes import LANES, as_lanes, empty
+from ._lanes import LANES, as_lanes, empty, transposed
 from ._products import add_matvec
 from .models._base import as_latent, jacobian_kernel, model_of, step_kernel
+
+
+# Steps of a batch of orbits that are kept in the cache before they are written out.
+_ROWS = 32
 
 
 class DivergenceWarning(RuntimeWarning):
@@ -27,35 +31,48 @@ def _step_states(latent, z, s, f, d, out):
 
 
 @kernel
-def _generate_one(latent, inputs, f, d, out):
+def _generate_one(columns, inputs, f, d, out):
+    """One orbit; `columns` are the parameters with transposed matrices, so that columns lie in one piece."""
+    latent = transposed(columns)
+    driven = inputs.shape[1] > 0
     for t in range(len(out) - 1):
         step_kernel(latent, out[t], f, d, out[t + 1])
-        add_matvec(latent.C, inputs[t], out[t + 1])
+        if driven:
+            add_matvec(latent.C, inputs[t], out[t + 1])
 
 
 @kernel
-def _generate_lanes(latent, inputs, buffer, tape, out, first):
-    """Up to LANES orbits at once; out (S, n_steps, M) holds the initial states, first is the lane 0's orbit."""
-    n_lanes = min(LANES, len(out) - first)
-    states, drive = buffer
-    M, K = latent.C.shape
-    z = as_lanes(states)
-    s = as_lanes(drive)
-    f, d = as_lanes(tape[0]), as_lanes(tape[1])
+def _generate_lanes(latent, inputs, states, drive, f, d, out, first):
+    """Up to LANES orbits at once, from orbit `first` on; out (S, n_steps, M) holds the initial states.
+
+    states (rows + 1, M, LANES) takes that many steps before they are written out, orbit by orbit.
+    """
+    S, n_steps, M = out.shape
+    K = latent.C.shape[1]
+    last = min(LANES, S - first) - 1
+    z, s = as_lanes(states), as_lanes(drive)
+    f_lanes, d_lanes = as_lanes(f), as_lanes(d)
     for lane in range(LANES):
         for i in range(M):
-            states[0, i, lane] = out[first + min(lane, n_lanes - 1), 0, i]
-    for t in range(out.shape[1] - 1):
-        now, then = t % 2, (t + 1) % 2
-        step_kernel(latent, z[now], f, d, z[then])
-        if K > 0:
-            for lane in range(LANES):
-                for k in range(K):
-                    drive[0, k, lane] = inputs[first + min(lane, n_lanes - 1), t, k]
-            add_matvec(latent.C, s[0], z[then])
-        for lane in range(n_lanes):
-            for i in range(M):
-                out[first + lane, t + 1, i] = states[then, i, lane]
+            states[0, i, lane] = out[first + min(lane, last), 0, i]
+    done = 0
+    while done < n_steps - 1:
+        rows = min(len(states) - 1, n_steps - 1 - done)
+        for t in range(rows):
+            step_kernel(latent, z[t], f_lanes, d_lanes, z[t + 1])
+            if K > 0:
+                for lane in range(LANES):
+                    for k in range(K):
+                        drive[0, k, lane] = inputs[first + min(lane, last), done + t, k]
+                add_matvec(latent.C, s[0], z[t + 1])
+        for lane in range(last + 1):
+            orbit = out[first + lane]
+            for t in range(1, rows + 1):
+                for i in range(M):
+                    orbit[done + t, i] = states[t, i, lane]
+        for i in range(M):
+            z[0, i] = z[rows, i]
+        done += rows
 
 
 @kernel
@@ -67,6 +84,10 @@ def _jacobians(latent, z, f, d, out):
 def _tape(latent: Any) -> tuple[np.ndarray, np.ndarray]:
     widths = model_of(latent).tape_widths(latent)
     return np.empty(widths.f, latent.A.dtype), np.empty(widths.d, latent.A.dtype)
+
+
+def _transpose(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array.T)
 
 
 def _as_states(name: str, z: Any, latent: Any) -> tuple[np.ndarray, bool]:
@@ -191,30 +212,44 @@ def generate(latent: Any, z0: Any, n_steps: int, inputs: Any = None) -> np.ndarr
     out = np.empty((S, n_steps, M), dtype)
     out[:, 0] = starts
     if S == 1:
-        _generate_one(latent, drive[0], *_tape(latent), out[0])
+        _generate_one(map_arrays(_transpose, latent), drive[0], *_tape(latent), out[0])
     else:
         widths = model_of(latent).tape_widths(latent)
-        tape = (empty((widths.f,), dtype), empty((widths.d,), dtype))
-        buffer = (empty((2, M), dtype), empty((1, latent.C.shape[1]), dtype))
+        buffers = [
+            empty(shape, dtype)
+            for shape in ((_ROWS + 1, M), (1, latent.C.shape[1]), (widths.f,), (widths.d,))
+        ]
         for first in range(0, S, LANES):
-            _generate_lanes(latent, drive, buffer, tape, out, first)
+            _generate_lanes(latent, drive, *buffers, out, first)
     _mark_divergence(out)
     return out[0] if single else out
 
 
+@kernel
+def _erase_divergence(orbits, steps):
+    """Set each orbit to NaN from its first non-finite row on; steps (S,) takes that row, or the length."""
+    S, n_steps, M = orbits.shape
+    for s in range(S):
+        orbit = orbits[s]
+        bad = 0
+        for x in orbit.ravel():  # no way out of the loop, so that it becomes one of vectors
+            bad |= not abs(x) < np.inf
+        steps[s] = n_steps
+        if bad:
+            t = 0
+            while np.isfinite(orbit[t]).all():
+                t += 1
+            steps[s] = t
+            orbit[t:] = np.nan
+
+
 def _mark_divergence(orbits: np.ndarray) -> None:
     """Set each orbit to NaN from its first non-finite row on, and warn once."""
-    with np.errstate(all="ignore"):
-        sums = np.abs(orbits).sum(axis=2)  # one non-finite number makes its row's sum so
-    if np.isfinite(sums).all():
+    steps = np.empty(len(orbits), np.int64)
+    _erase_divergence(orbits, steps)
+    diverged = np.flatnonzero(steps < orbits.shape[1])
+    if not len(diverged):
         return
-    bad = ~np.isfinite(orbits).all(axis=2)
-    diverged = np.flatnonzero(bad.any(axis=1))
-    if not len(diverged):  # finite numbers whose sum is not
-        return
-    steps = bad.argmax(axis=1)
-    for orbit in diverged:
-        orbits[orbit, steps[orbit] :] = np.nan
     first = diverged[steps[diverged].argmin()]
     which = "the orbit" if len(orbits) == 1 else f"{len(diverged)} of {len(orbits)} orbits"
     where = "" if len(orbits) == 1 else f" (orbit {first})"
