@@ -45,7 +45,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def jit(function: Callable) -> Callable:
-    """Compile a helper; its machine code is stored with the kernels that call it."""
+    """Compile a helper; its machine code is part of the kernels that call it."""
     return numba.njit(**OPTIONS)(function)
 
 

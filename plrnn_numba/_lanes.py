@@ -25,7 +25,6 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.imputils import impl_ret_borrowed
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 from numba.np.arrayobj import make_array, populate_array
@@ -48,6 +47,63 @@ class _VectorModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: Vector):
         lane = dmm[fe_type.dtype].get_value_type()
         super().__init__(dmm, fe_type, ir.VectorType(lane, fe_type.n))
+
+
+class View(types.Array):
+    """The numba type of an array that the caller keeps alive.
+
+    numba counts the references of every array that it slices or hands on, by atomic instructions: in a time
+    loop these cost more than the arithmetic. A view has no counter. Only entry points make views, of arrays
+    that they were given, and none outlives the call.
+    """
+
+    def __init__(self, dtype: Any, ndim: int, layout: str):
+        name = f"View({dtype}, {ndim}d, {layout})"
+        super().__init__(dtype, ndim, layout, name=name, aligned=not isinstance(dtype, Vector))
+
+    def copy(self, dtype: Any = None, ndim: Any = None, layout: Any = None, readonly: Any = None) -> Any:
+        return View(
+            self.dtype if dtype is None else dtype,
+            self.ndim if ndim is None else ndim,
+            self.layout if layout is None else layout,
+        )
+
+    def can_convert_to(self, typing_context: Any, other: Any) -> Any:
+        return None
+
+
+@register_model(View)
+class _ViewModel(models.StructModel):
+    """An array's fields; `meminfo` is an address like any other, so that nothing is counted."""
+
+    def __init__(self, dmm: Any, fe_type: View):
+        members = [
+            ("meminfo", types.voidptr),
+            ("parent", types.voidptr),
+            ("nitems", types.intp),
+            ("itemsize", types.intp),
+            ("data", types.CPointer(fe_type.dtype)),
+            ("shape", types.UniTuple(types.intp, fe_type.ndim)),
+            ("strides", types.UniTuple(types.intp, fe_type.ndim)),
+        ]
+        super().__init__(dmm, fe_type, members)
+
+
+def _make_view(context: Any, builder: Any, view_type: View, given: Any, axes: Any, itemsize: Any) -> Any:
+    """A view of the axes of `given`, an array's fields; of another element type if need be."""
+    view = make_array(view_type)(context, builder)
+    shape, strides = (cgutils.unpack_tuple(builder, value) for value in (given.shape, given.strides))
+    element = context.get_data_type(view_type.dtype)
+    populate_array(
+        view,
+        data=builder.bitcast(given.data, element.as_pointer()),
+        shape=cgutils.pack_array(builder, [shape[axis] for axis in axes]),
+        strides=cgutils.pack_array(builder, [strides[axis] for axis in axes]),
+        itemsize=itemsize,
+        meminfo=None,
+        parent=None,
+    )
+    return view._getvalue()
 
 
 def _constant(value: int) -> ir.Constant:
@@ -105,23 +161,12 @@ for _function, _instruction in (
 def as_lanes(typing_context: Any, array: Any) -> Any:
     """View ``(..., LANES)`` as ``(...)`` vectors; contiguous, writable, not copied."""
     vector = Vector(array.dtype, LANES)
-    result = types.Array(vector, array.ndim - 1, "C", aligned=False)
+    result = View(vector, array.ndim - 1, "C")
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        given = make_array(sig.args[0])(context, builder, args[0])
-        view = make_array(sig.return_type)(context, builder)
-        shape = cgutils.unpack_tuple(builder, given.shape)[:-1]
-        strides = cgutils.unpack_tuple(builder, given.strides)[:-1]
-        populate_array(
-            view,
-            data=builder.bitcast(given.data, context.get_value_type(vector).as_pointer()),
-            shape=cgutils.pack_array(builder, shape),
-            strides=cgutils.pack_array(builder, strides),
-            itemsize=context.get_constant(types.intp, LANES * array.dtype.bitwidth // 8),
-            meminfo=given.meminfo,
-            parent=None,
-        )
-        return impl_ret_borrowed(context, builder, sig.return_type, view._getvalue())
+        given = make_array(array)(context, builder, args[0])
+        itemsize = context.get_constant(types.intp, LANES * array.dtype.bitwidth // 8)
+        return _make_view(context, builder, result, given, range(array.ndim - 1), itemsize)
 
     return result(array), codegen
 
@@ -266,36 +311,52 @@ load16, load4 = _load_of(16), _load_of(4)
 store16, store4 = _store_of(16), _store_of(4)
 
 
-@intrinsic
-def transposed(typing_context: Any, params: Any) -> Any:
-    """A NamedTuple whose matrices are transposed; as types they are then Fortran-ordered."""
+def _intrinsic_on_arrays(name: str, doc: str, axes: Any, layout: Any) -> Any:
+    """Make an intrinsic that views each array of an array or a (nested) tuple; others stay as they are."""
 
     def kind(t: Any) -> Any:
-        is_matrix = isinstance(t, types.Array) and t.ndim == 2
-        return types.Array(t.dtype, 2, "F", aligned=t.aligned) if is_matrix else t
+        if isinstance(t, types.Array):
+            return View(t.dtype, t.ndim, layout(t))
+        if isinstance(t, types.BaseTuple):
+            named = getattr(t, "instance_class", None)
+            return types.BaseTuple.from_types([kind(part) for part in t.types], named)
+        return t
 
-    result = types.NamedTuple([kind(t) for t in params.types], params.instance_class)
+    def convert(context: Any, builder: Any, old: Any, new: Any, value: Any) -> Any:
+        if isinstance(old, types.Array):
+            given = make_array(old)(context, builder, value)
+            return _make_view(context, builder, new, given, axes(old.ndim), given.itemsize)
+        if isinstance(old, types.BaseTuple):
+            parts = zip(old.types, new.types, cgutils.unpack_tuple(builder, value))
+            return context.make_tuple(
+                builder, new, [convert(context, builder, o, n, part) for o, n, part in parts]
+            )
+        return value
 
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        values = []
-        for old, new, value in zip(params.types, result.types, cgutils.unpack_tuple(builder, args[0])):
-            if old != new:
-                given = make_array(old)(context, builder, value)
-                view = make_array(new)(context, builder)
-                populate_array(
-                    view,
-                    data=given.data,
-                    shape=cgutils.pack_array(builder, cgutils.unpack_tuple(builder, given.shape)[::-1]),
-                    strides=cgutils.pack_array(builder, cgutils.unpack_tuple(builder, given.strides)[::-1]),
-                    itemsize=given.itemsize,
-                    meminfo=given.meminfo,
-                    parent=None,
-                )
-                value = view._getvalue()
-            values.append(value)
-        return impl_ret_borrowed(context, builder, result, context.make_tuple(builder, result, values))
+    def function(typing_context: Any, params: Any) -> Any:
+        result = kind(params)
 
-    return result(params), codegen
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return convert(context, builder, params, result, args[0])
+
+        return result(params), codegen
+
+    function.__name__, function.__doc__ = name, doc
+    return intrinsic(function)
+
+
+borrowed = _intrinsic_on_arrays(
+    "borrowed",
+    "The same arrays, as views that are not counted; for an entry point's own arguments.",
+    axes=range,
+    layout=lambda t: t.layout,
+)
+transposed = _intrinsic_on_arrays(
+    "transposed",
+    "Views of the same arrays, matrices transposed; as types they are then Fortran-ordered.",
+    axes=lambda ndim: range(ndim)[::-1],
+    layout=lambda t: "F" if t.ndim == 2 else t.layout,
+)
 
 
 if numba.config.DISABLE_JIT:  # the same, where an element is a NumPy number or row
@@ -320,6 +381,9 @@ if numba.config.DISABLE_JIT:  # the same, where an element is a NumPy number or 
 
     def total(x):
         return x.sum()
+
+    def borrowed(params):
+        return params
 
     def transposed(params):
         matrices = {k: v.T for k, v in params._asdict().items() if np.ndim(v) == 2}

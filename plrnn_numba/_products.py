@@ -6,6 +6,7 @@ element of the state that is loaded serves all 8. The remainders are smaller til
 
 from __future__ import annotations
 
+import numpy as np
 from numba.extending import overload
 
 from ._jit import OPTIONS, jit
@@ -39,11 +40,34 @@ def add_matvec(W, x, out, first=0):
         out[i], out[i + 1], out[i + 2], out[i + 3] = a0, a1, a2, a3
         out[i + 4], out[i + 5], out[i + 6], out[i + 7] = a4, a5, a6, a7
         i += 8
+    while i + 4 <= m:
+        a0, a1, a2, a3 = out[i], out[i + 1], out[i + 2], out[i + 3]
+        b0, b1, b2, b3 = zero_of(a0), zero_of(a1), zero_of(a2), zero_of(a3)
+        k = 0
+        while k + 2 <= n:  # two sums a row, or four rows would wait for each other
+            xk, xl = x[k], x[k + 1]
+            a0 = muladd(W[i, k], xk, a0)
+            a1 = muladd(W[i + 1, k], xk, a1)
+            a2 = muladd(W[i + 2, k], xk, a2)
+            a3 = muladd(W[i + 3, k], xk, a3)
+            b0 = muladd(W[i, k + 1], xl, b0)
+            b1 = muladd(W[i + 1, k + 1], xl, b1)
+            b2 = muladd(W[i + 2, k + 1], xl, b2)
+            b3 = muladd(W[i + 3, k + 1], xl, b3)
+            k += 2
+        if k < n:
+            xk = x[k]
+            a0 = muladd(W[i, k], xk, a0)
+            a1 = muladd(W[i + 1, k], xk, a1)
+            a2 = muladd(W[i + 2, k], xk, a2)
+            a3 = muladd(W[i + 3, k], xk, a3)
+        out[i], out[i + 1], out[i + 2], out[i + 3] = a0 + b0, a1 + b1, a2 + b2, a3 + b3
+        i += 4
     while i + 3 <= m:
         a0, a1, a2 = out[i], out[i + 1], out[i + 2]
         b0, b1, b2 = zero_of(a0), zero_of(a1), zero_of(a2)
         k = 0
-        while k + 2 <= n:  # two sums a row, or three rows would wait for each other
+        while k + 2 <= n:
             xk, xl = x[k], x[k + 1]
             a0 = muladd(W[i, k], xk, a0)
             a1 = muladd(W[i + 1, k], xk, a1)
@@ -256,3 +280,30 @@ def add_dot(grad, G, Z):
         for t in range(T):
             a = muladd(G[t, i], Z[t, i], a)
         grad[i] += total(a)
+
+
+def all_finite(x):
+    """Whether a vector of numbers holds neither NaN nor inf."""
+    return np.isfinite(x).all()
+
+
+@overload(all_finite, jit_options=OPTIONS)
+def _all_finite_of_numbers(x):
+    def implementation(x):
+        n = len(x)
+        i = 0
+        poison = x[0] - x[0]
+        if n >= 16:
+            a = load16(x, 0, 0)
+            a = a - a  # 0, or NaN
+            while i + 16 <= n:
+                b = load16(x, i, 0)
+                a = a + (b - b)
+                i += 16
+            poison += total(a)
+        while i < n:
+            poison += x[i] - x[i]
+            i += 1
+        return poison == 0
+
+    return implementation

@@ -13,7 +13,7 @@ import numpy as np
 
 from ._arrays import as_floats, from_vector, n_parameters
 from ._jit import jit, kernel
-from ._lanes import LANES, as_lanes, empty, total, zero_of
+from ._lanes import LANES, as_lanes, borrowed, empty, total, zero_of
 from ._products import add_matvec, add_outer
 from .forcing import forcing_weights
 from .model import Model, as_model
@@ -75,9 +75,10 @@ def new_tape(model: Model, n_steps: int) -> Tape:
 @kernel
 def block_gradient(parameters, inverse, a, tape, vector, views):
     """Loss of the block on the tape; its gradient replaces `vector`, of which `views` are the arrays."""
-    latent, observation = parameters
+    latent, observation = borrowed(parameters)
+    grad_latent, grad_observation = borrowed(views)
+    inverse, a = borrowed(inverse), borrowed(a)
     vector[:] = 0
-    grad_latent, grad_observation = views
     X, U, Z, O = as_lanes(tape.X), as_lanes(tape.U), as_lanes(tape.Z), as_lanes(tape.O)
     F, D, E, G = as_lanes(tape.F), as_lanes(tape.D), as_lanes(tape.E), as_lanes(tape.G)
     signals, dz, work = as_lanes(tape.signal), as_lanes(tape.dz), as_lanes(tape.work)
@@ -143,20 +144,27 @@ def fill_tape(tape, X, U, windows, block, rng, noise):
     rows, N, lanes = tape.X.shape
     K = tape.U.shape[1]
     S = len(windows)
+    X, U, X_lanes, U_lanes, weight = (
+        borrowed(X),
+        borrowed(U),
+        borrowed(tape.X),
+        borrowed(tape.U),
+        borrowed(tape.weight),
+    )
     for lane in range(lanes):
         s = block * lanes + lane
         real = s < S
         first = windows[s] if real else windows[S - 1]
-        tape.weight[0, lane] = 1.0 / ((rows - 1) * S * N) if real else 0.0
+        weight[0, lane] = 1.0 / ((rows - 1) * S * N) if real else 0.0
         noisy = noise > 0 and real
         for t in range(rows):
             for i in range(N):
                 x = X[first + t, i]
                 if noisy:
                     x += noise * rng.standard_normal()
-                tape.X[t, i, lane] = x
+                X_lanes[t, i, lane] = x
             for k in range(K):
-                tape.U[t, k, lane] = U[first + t, k]
+                U_lanes[t, k, lane] = U[first + t, k]
 
 
 @jit

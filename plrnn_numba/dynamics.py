@@ -10,13 +10,12 @@ import numpy as np
 
 from ._arrays import as_floats, map_arrays
 from ._jit import kernel
-from ._lanes import LANES, as_lanes, empty, transposed
-from ._products import add_matvec
+from ._lanes import LANES, as_lanes, borrowed, empty, total, transposed, zero_of
+from ._products import add_matvec, all_finite
 from .models._base import as_latent, jacobian_kernel, model_of, step_kernel
 
-
-# Steps of a batch of orbits that are kept in the cache before they are written out.
-_ROWS = 32
+# Numbers of a batch of orbits that are kept, in the nearest cache, before they are written out.
+_CACHED = 8192
 
 
 class DivergenceWarning(RuntimeWarning):
@@ -32,29 +31,38 @@ def _step_states(latent, z, s, f, d, out):
 
 @kernel
 def _generate_one(columns, inputs, f, d, out):
-    """One orbit; `columns` are the parameters with transposed matrices, so that columns lie in one piece."""
-    latent = transposed(columns)
+    """One orbit; `columns` are the parameters with transposed matrices, so that columns lie in one piece.
+
+    Returns whether the orbit stayed finite.
+    """
+    latent, inputs = transposed(columns), borrowed(inputs)
+    f, d, out = borrowed(f), borrowed(d), borrowed(out)
     driven = inputs.shape[1] > 0
     for t in range(len(out) - 1):
         step_kernel(latent, out[t], f, d, out[t + 1])
         if driven:
             add_matvec(latent.C, inputs[t], out[t + 1])
+    return all_finite(out.reshape(-1))
 
 
 @kernel
 def _generate_lanes(latent, inputs, states, drive, f, d, out, first):
     """Up to LANES orbits at once, from orbit `first` on; out (S, n_steps, M) holds the initial states.
 
-    states (rows + 1, M, LANES) takes that many steps before they are written out, orbit by orbit.
+    states (rows + 1, M, LANES) takes that many steps before they are written out, orbit by orbit. Returns
+    whether all orbits stayed finite.
     """
     S, n_steps, M = out.shape
     K = latent.C.shape[1]
+    latent, inputs, out = borrowed(latent), borrowed(inputs), borrowed(out)
     last = min(LANES, S - first) - 1
     z, s = as_lanes(states), as_lanes(drive)
+    states, drive = borrowed(states), borrowed(drive)
     f_lanes, d_lanes = as_lanes(f), as_lanes(d)
     for lane in range(LANES):
         for i in range(M):
             states[0, i, lane] = out[first + min(lane, last), 0, i]
+    poison = zero_of(z[0, 0])  # x - x is 0, or NaN
     done = 0
     while done < n_steps - 1:
         rows = min(len(states) - 1, n_steps - 1 - done)
@@ -65,6 +73,8 @@ def _generate_lanes(latent, inputs, states, drive, f, d, out, first):
                     for k in range(K):
                         drive[0, k, lane] = inputs[first + min(lane, last), done + t, k]
                 add_matvec(latent.C, s[0], z[t + 1])
+            for i in range(M):
+                poison = poison + (z[t + 1, i] - z[t + 1, i])
         for lane in range(last + 1):
             orbit = out[first + lane]
             for t in range(1, rows + 1):
@@ -73,6 +83,7 @@ def _generate_lanes(latent, inputs, states, drive, f, d, out, first):
         for i in range(M):
             z[0, i] = z[rows, i]
         done += rows
+    return total(poison) == 0
 
 
 @kernel
@@ -212,44 +223,30 @@ def generate(latent: Any, z0: Any, n_steps: int, inputs: Any = None) -> np.ndarr
     out = np.empty((S, n_steps, M), dtype)
     out[:, 0] = starts
     if S == 1:
-        _generate_one(map_arrays(_transpose, latent), drive[0], *_tape(latent), out[0])
+        finite = _generate_one(map_arrays(_transpose, latent), drive[0], *_tape(latent), out[0])
     else:
         widths = model_of(latent).tape_widths(latent)
         buffers = [
             empty(shape, dtype)
-            for shape in ((_ROWS + 1, M), (1, latent.C.shape[1]), (widths.f,), (widths.d,))
+            for shape in ((_CACHED // (M * LANES) + 2, M), (1, latent.C.shape[1]), (widths.f,), (widths.d,))
         ]
+        finite = True
         for first in range(0, S, LANES):
-            _generate_lanes(latent, drive, *buffers, out, first)
-    _mark_divergence(out)
+            finite &= _generate_lanes(latent, drive, *buffers, out, first)
+    if not finite:
+        _mark_divergence(out)
     return out[0] if single else out
-
-
-@kernel
-def _erase_divergence(orbits, steps):
-    """Set each orbit to NaN from its first non-finite row on; steps (S,) takes that row, or the length."""
-    S, n_steps, M = orbits.shape
-    for s in range(S):
-        orbit = orbits[s]
-        bad = 0
-        for x in orbit.ravel():  # no way out of the loop, so that it becomes one of vectors
-            bad |= not abs(x) < np.inf
-        steps[s] = n_steps
-        if bad:
-            t = 0
-            while np.isfinite(orbit[t]).all():
-                t += 1
-            steps[s] = t
-            orbit[t:] = np.nan
 
 
 def _mark_divergence(orbits: np.ndarray) -> None:
     """Set each orbit to NaN from its first non-finite row on, and warn once."""
-    steps = np.empty(len(orbits), np.int64)
-    _erase_divergence(orbits, steps)
-    diverged = np.flatnonzero(steps < orbits.shape[1])
+    bad = ~np.isfinite(orbits).all(axis=2)
+    steps = bad.argmax(axis=1)
+    diverged = np.flatnonzero(bad.any(axis=1))
     if not len(diverged):
         return
+    for orbit in diverged:
+        orbits[orbit, steps[orbit] :] = np.nan
     first = diverged[steps[diverged].argmin()]
     which = "the orbit" if len(orbits) == 1 else f"{len(diverged)} of {len(orbits)} orbits"
     where = "" if len(orbits) == 1 else f" (orbit {first})"
