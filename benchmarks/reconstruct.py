@@ -2,19 +2,23 @@
 
     python benchmarks/reconstruct.py clipped
     python benchmarks/reconstruct.py alrnn --data lorenz63.npy
+    python benchmarks/reconstruct.py floor
 
 `clipped` lets `train --system lorenz63` make its data (dt = 0.01, 100,000 steps; another orbit of that length is
 held out). `alrnn` is the published setting of the AL-RNN on a series of your own, whose last fifth is held out.
-Each run is a process of its own on one core; both take their measures from RUN/run.json.
+Each run is a process of its own on one core; both take their measures from RUN/run.json. `floor` compares true
+orbits with each other, by their length: no model can do better than by luck.
 """
 
 import argparse
+import itertools
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -60,14 +64,29 @@ def long_run(out):
     return pl.state_space_divergence(X, orbit), pl.hellinger_distance(X, orbit)
 
 
+def floor():
+    """D_stsp and D_H between true orbits from different starts: medians over the six ordered pairs of three."""
+    orbits = [pl.systems.simulate("lorenz63", 100_000, seed) for seed in range(3)]
+    print(f"{'steps':>8}{'D_stsp':>10}{'D_H':>10}")
+    for steps in (1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000):
+        pairs = [(a[:steps], b[:steps]) for a, b in itertools.permutations(orbits, 2)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            divergences = [pl.state_space_divergence(a, b) for a, b in pairs]
+        distances = [pl.hellinger_distance(a, b) for a, b in pairs]
+        print(f"{steps:>8}{statistics.median(divergences):>10.3f}{statistics.median(distances):>10.3f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("setting", choices=SETTINGS)
+    parser.add_argument("setting", choices=[*SETTINGS, "floor"])
     parser.add_argument("--data", help="a series (T, 3); else train makes one")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--epochs", type=int)
     options = parser.parse_args()
+    if options.setting == "floor":
+        return floor()
     source = ["--data", options.data] if options.data else ["--system", "lorenz63"]
     config = SETTINGS[options.setting]
     if options.epochs:

@@ -38,10 +38,6 @@ def within(low: float, high: float) -> Rule:
     return Rule(lambda x: low <= x <= high, f"from {low} to {high}")
 
 
-def below(bound: float, low: float = 0.0) -> Rule:
-    return Rule(lambda x: low <= x < bound, f"from {low} to below {bound}")
-
-
 def one_of(*names: str) -> Rule:
     return Rule(lambda x: x in names, "one of " + ", ".join(repr(n) for n in names))
 
@@ -126,6 +122,8 @@ def _describe(hint: Any) -> str:
 
 def _convert(hint: Any, value: Any, path: str) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a number of NumPy's
+        value = value.item()
     wrong = ConfigError(f"{path}: got {_show(value)}, expected {_describe(hint)}")
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in args:

@@ -72,11 +72,11 @@ class FitResult:
     ----------
     model : Model
         The parameters at the end; after divergence, the last finite ones.
-    best_model : Model
-        Those of the evaluation with the lowest D_stsp; `model` where there was none.
     history : dict of ndarray
         Columns epoch (from 1), loss, l2, ar, learning_rate, seconds, D_stsp, D_H, PE; a row an epoch. The
         measures are NaN in epochs without an evaluation.
+    best_model : Model
+        Those of the evaluation with the lowest D_stsp; `model` where there was none.
     status : str
         'finished', 'diverged', 'stopped' (by a callback or a signal) or 'interrupted' (by Ctrl-C).
     seed : int
@@ -86,8 +86,8 @@ class FitResult:
     """
 
     model: Model
-    best_model: Model
     history: dict[str, np.ndarray]
+    best_model: Model
     status: str
     seed: int
     compile_seconds: float
@@ -459,8 +459,8 @@ class Trainer:
             )
         return FitResult(
             self.model,
-            self.best_model,
             self.history,
+            self.best_model,
             status,
             self.config.seed,
             self.compile_seconds,

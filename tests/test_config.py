@@ -116,6 +116,16 @@ def test_a_configuration_written_out_and_read_again_is_equal(tmp_path_factory, p
         assert Config.from_file(path) == config
 
 
+def test_numbers_of_numpy_are_numbers():
+    plain = changed(CLIPPED, latent_dim=3)
+    plain["latent_dim"] = np.int64(3)
+    plain["training"] = {"noise": np.float32(0.5), "learning_rate": (np.float64(1e-2), 1e-3)}
+    config = Config.from_dict(plain)
+    assert type(config.latent_dim) is int
+    assert config.training.noise == 0.5
+    assert json.loads(config.to_json())["latent_dim"] == 3
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_the_starting_configuration_is_commented_and_the_default(tmp_path, name):
     text = starting_configuration(name)
