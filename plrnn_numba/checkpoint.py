@@ -7,6 +7,7 @@ import io
 import json
 import os
 import uuid
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,11 @@ def write_atomically(path: Any, content: bytes) -> None:
 def _save(path: Any, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    np.savez(buffer, allow_pickle=False, meta=text, **arrays)
+    # What np.savez writes; its own allow_pickle is younger than the oldest NumPy that is supported.
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in {"meta": text, **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
     write_atomically(path, buffer.getvalue())
 
 
