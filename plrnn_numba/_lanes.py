@@ -274,41 +274,46 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, indices: A
     return cgutils.pointer_add(builder, given.data, offset)
 
 
-def _load_of(n: int) -> Any:
+@intrinsic
+def load_like(typing_context: Any, like: Any, array: Any, i: Any, j: Any) -> Any:
+    """As many neighbours as `like` holds, from array[i, j] on (from array[i] on, where it has one dimension)."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        address = _pointer(context, builder, array, args[1], args[2:])
+        address = builder.bitcast(address, context.get_value_type(like).as_pointer())
+        return builder.load(address, align=array.dtype.bitwidth // 8)
+
+    return like(like, array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def store(typing_context: Any, array: Any, i: Any, value: Any) -> Any:
+    """Put neighbours into a one-dimensional array, from array[i] on."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        address = _pointer(context, builder, array, args[0], [args[1]])
+        address = builder.bitcast(address, context.get_value_type(value).as_pointer())
+        builder.store(args[2], address, align=array.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, value), codegen
+
+
+def _zeros_of(n: int) -> Any:
     @intrinsic
-    def load(typing_context: Any, array: Any, i: Any, j: Any) -> Any:
-        """The n neighbours from array[i, j] on (from array[i] on, j unused, where it has one dimension)."""
+    def zeros(typing_context: Any, array: Any) -> Any:
+        """As many zeros as the name says, of the array's precision."""
         vector = Vector(array.dtype, n)
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            address = _pointer(context, builder, array, args[0], args[1:])
-            kind = context.get_value_type(vector)
-            address = builder.bitcast(address, kind.as_pointer())
-            return builder.load(address, align=array.dtype.bitwidth // 8)
+            return ir.Constant(context.get_value_type(vector), None)
 
-        return vector(array, types.intp, types.intp), codegen
+        return vector(array), codegen
 
-    return load
+    return zeros
 
 
-def _store_of(n: int) -> Any:
-    @intrinsic
-    def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
-        """Put n neighbours into a one-dimensional array, from array[index] on."""
-
-        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            address = _pointer(context, builder, array, args[0], [args[1]])
-            address = builder.bitcast(address, context.get_value_type(value).as_pointer())
-            builder.store(args[2], address, align=array.dtype.bitwidth // 8)
-            return context.get_dummy_value()
-
-        return types.void(array, types.intp, value), codegen
-
-    return store
-
-
-load16, load4 = _load_of(16), _load_of(4)
-store16, store4 = _store_of(16), _store_of(4)
+zeros16, zeros4 = _zeros_of(16), _zeros_of(4)
 
 
 def _intrinsic_on_arrays(name: str, doc: str, axes: Any, layout: Any) -> Any:

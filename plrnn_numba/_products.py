@@ -10,7 +10,7 @@ import numpy as np
 from numba.extending import overload
 
 from ._jit import OPTIONS, jit
-from ._lanes import Vector, load4, load16, muladd, store4, store16, total, zero_of
+from ._lanes import Vector, load_like, muladd, store, total, zero_of, zeros4, zeros16
 
 # Rows of a tape that `add_outer` takes at a time, so that all its tiles find them in the cache.
 _BLOCK = 32
@@ -102,40 +102,32 @@ def add_matvec(W, x, out, first=0):
 
 
 @jit
+def _add_columns_tile(W, x, out, i, zeros):
+    """As many rows as there are zeros, from row i on."""
+    n = W.shape[1]
+    a, b, c, d = zeros, zeros, zeros, zeros
+    k = 0
+    while k + 4 <= n:  # four sums, so that none waits for the one before
+        a = muladd(load_like(zeros, W, i, k), x[k], a)
+        b = muladd(load_like(zeros, W, i, k + 1), x[k + 1], b)
+        c = muladd(load_like(zeros, W, i, k + 2), x[k + 2], c)
+        d = muladd(load_like(zeros, W, i, k + 3), x[k + 3], d)
+        k += 4
+    while k < n:
+        a = muladd(load_like(zeros, W, i, k), x[k], a)
+        k += 1
+    store(out, i, load_like(zeros, out, i, 0) + ((a + b) + (c + d)))
+
+
+@jit
 def _add_columns(W, x, out):
-    m, n = W.shape
+    m = len(W)
     i = 0
     while i + 16 <= m:
-        before = load16(out, i, 0)
-        a = zero_of(before)
-        b, c, d = a, a, a
-        k = 0
-        while k + 4 <= n:  # four sums, so that none waits for the one before
-            a = muladd(load16(W, i, k), x[k], a)
-            b = muladd(load16(W, i, k + 1), x[k + 1], b)
-            c = muladd(load16(W, i, k + 2), x[k + 2], c)
-            d = muladd(load16(W, i, k + 3), x[k + 3], d)
-            k += 4
-        while k < n:
-            a = muladd(load16(W, i, k), x[k], a)
-            k += 1
-        store16(out, i, before + ((a + b) + (c + d)))
+        _add_columns_tile(W, x, out, i, zeros16(out))
         i += 16
     while i + 4 <= m:
-        before = load4(out, i, 0)
-        a = zero_of(before)
-        b, c, d = a, a, a
-        k = 0
-        while k + 4 <= n:
-            a = muladd(load4(W, i, k), x[k], a)
-            b = muladd(load4(W, i, k + 1), x[k + 1], b)
-            c = muladd(load4(W, i, k + 2), x[k + 2], c)
-            d = muladd(load4(W, i, k + 3), x[k + 3], d)
-            k += 4
-        while k < n:
-            a = muladd(load4(W, i, k), x[k], a)
-            k += 1
-        store4(out, i, before + ((a + b) + (c + d)))
+        _add_columns_tile(W, x, out, i, zeros4(out))
         i += 4
     _add_rows(W, x, out, i)
 
@@ -292,15 +284,12 @@ def _all_finite_of_numbers(x):
     def implementation(x):
         n = len(x)
         i = 0
-        poison = x[0] - x[0]
-        if n >= 16:
-            a = load16(x, 0, 0)
-            a = a - a  # 0, or NaN
-            while i + 16 <= n:
-                b = load16(x, i, 0)
-                a = a + (b - b)
-                i += 16
-            poison += total(a)
+        sums = zeros16(x)
+        while i + 16 <= n:
+            a = load_like(sums, x, i, 0)
+            sums = sums + (a - a)  # 0, or NaN
+            i += 16
+        poison = total(sums)
         while i < n:
             poison += x[i] - x[i]
             i += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import math
 import os
@@ -394,8 +395,6 @@ def _load_data(options: argparse.Namespace, config: dict[str, Any] | None) -> tu
 
 
 def _fingerprint(series: Any, inputs: Any) -> str:
-    import hashlib
-
     digest = hashlib.sha256()
     for name, given in (("X", series), ("inputs", inputs)):
         for trial in [] if given is None else as_trials(name, given):

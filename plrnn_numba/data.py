@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,8 +81,7 @@ def find_scaling(trials: list[np.ndarray]) -> Scaling:
     return Scaling(mean, scale)
 
 
-@dataclasses.dataclass(frozen=True)
-class Windows:
+class Windows(NamedTuple):
     """All trials behind each other, and where windows of n_steps + 1 rows may start.
 
     X (rows, N) and U (rows, K), in the model's units; `starts` (trials,) the first row of each trial that is
@@ -119,8 +117,8 @@ def make_windows(
     return Windows(
         np.ascontiguousarray(X, dtype),
         np.ascontiguousarray(U, dtype),
-        firsts[usable],
-        np.cumsum(lengths[usable] - n_steps),
+        firsts[usable].astype(np.int64),
+        np.cumsum(lengths[usable] - n_steps, dtype=np.int64),
     )
 
 

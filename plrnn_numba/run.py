@@ -27,7 +27,7 @@ from .config import Config
 from .measures import Evaluation, evaluate
 from .model import Model, predict
 from .plotting import plot_orbits, plot_series, plot_spectra, plot_training, save_figure
-from .training import COLUMNS, EpochReport, FitResult, Trainer
+from .training import EpochReport, FitResult, Trainer, history_of
 from .versions import versions
 
 METRICS = ("epoch", "loss", "l2", "ar", "alpha", "learning_rate", "D_stsp", "D_H", "PE", "seconds")
@@ -75,8 +75,7 @@ class Run:
     def history(self) -> dict[str, np.ndarray]:
         """Loss and learning rate of every epoch, and the measures."""
         state, _ = self.state()
-        table = state["rows"]
-        return {name: table[:, i] for i, name in enumerate(COLUMNS)}
+        return history_of(state["rows"])
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The last checkpoint."""

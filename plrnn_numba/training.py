@@ -19,7 +19,6 @@ from .bptt import add_block, batch_gradient, block_gradient, fill_tape, loss_and
 from .config import Config
 from .data import (
     DataError,
-    Windows,
     as_trials,
     check_trials,
     find_scaling,
@@ -95,6 +94,12 @@ class FitResult:
 
 
 COLUMNS = ("epoch", "loss", "l2", "ar", "learning_rate", "seconds", "D_stsp", "D_H", "PE")
+
+
+def history_of(rows: Any) -> dict[str, np.ndarray]:
+    """Columns, by name, of the rows that a `Trainer` keeps."""
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS))
+    return {name: table[:, i].copy() for i, name in enumerate(COLUMNS)}
 
 
 # --- kernels ---------------------------------------------------------------------------------------
@@ -214,7 +219,7 @@ class Trainer:
         self.moments = init_moments(self.params)
         # A stream of its own: the initial values do not depend on how training draws, nor the reverse.
         self.rng = np.random.default_rng([config.seed, 1])
-        self._data = _as_tuple(data)
+        self._data = data
         self._forcing = forcing_weights(config.forcing, n_steps).astype(config.dtype)
         self._windows = np.zeros(config.training.batch_size, np.int64)
         self._prepare_workspaces(model, n_steps)
@@ -264,8 +269,7 @@ class Trainer:
 
     @property
     def history(self) -> dict[str, np.ndarray]:
-        table = np.array(self.rows, dtype=np.float64).reshape(-1, len(COLUMNS))
-        return {name: table[:, i].copy() for i, name in enumerate(COLUMNS)}
+        return history_of(self.rows)
 
     # The state as arrays, and back: what a checkpoint holds.
 
@@ -466,10 +470,6 @@ class Trainer:
             self.compile_seconds,
             time.perf_counter() - begin,
         )
-
-
-def _as_tuple(data: Windows) -> tuple[np.ndarray, ...]:
-    return data.X, data.U, data.starts.astype(np.int64), data.counts.astype(np.int64)
 
 
 def _as_inputs(name: str, inputs: Any, of: str, trials: list[np.ndarray]) -> list[np.ndarray]:
