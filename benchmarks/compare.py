@@ -1,11 +1,11 @@
-"""This package beside PyTorch eager and JAX jit: gradients, rollouts, an epoch, start-up and memory.
+"""This package beside PyTorch eager and JAX jit: gradients, rollouts, an epoch, memory, threads, start-up.
 
     pip install '.[cli,bench]'
     python benchmarks/compare.py                  # the table of the README, a few minutes
     python benchmarks/compare.py --full           # the whole grid
     python benchmarks/compare.py --out results    # results.json and results.png (a roofline)
 
-Everything runs in one process, pinned to one core, with one thread each. The contestants take turns, repetition by
+Everything but memory and threads runs in one process, pinned to one core, with one thread each. The contestants take turns, repetition by
 repetition, and the medians are compared, so that a machine that changes its speed changes it for all. The peak is
 that of fused multiply-adds on registers, measured in the same run. A rival that is not installed is left out.
 
@@ -21,12 +21,12 @@ import itertools
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 if __name__ == "__main__":  # before NumPy: one core, one thread, for every contestant
     if hasattr(os, "sched_setaffinity"):
@@ -39,9 +39,10 @@ if __name__ == "__main__":  # before NumPy: one core, one thread, for every cont
 import numpy as np
 
 import plrnn_numba as pl
-from plrnn_numba import bptt
+from plrnn_numba import bptt, training
 from plrnn_numba._jit import jit
 from plrnn_numba._lanes import as_lanes, empty, muladd
+from plrnn_numba.data import as_source
 from plrnn_numba.observation import signal_inverse
 
 N = 3
@@ -123,15 +124,14 @@ def ours(case: Case):
     """The compiled gradient on arrays that are there already, as `fit` calls it."""
     model, X = case.model(), case.data()
     a = FORCING.weights(case.T).astype(case.dtype)
-    workspace = bptt.new_workspace(model, case.T)
-    gradient = np.empty_like(workspace[1])
+    workspace = bptt.new_workspace(model, case.T, bptt.n_lanes(case.S))
+    gradient = np.empty_like(workspace.vector)
     rows = case.S * (case.T + 1)
     arguments = (
         (model.latent, model.observation),
         signal_inverse(model.observation),
         a,
-        X.reshape(rows, N),
-        np.zeros((rows, 0), case.dtype),
+        as_source(X.reshape(rows, N), np.zeros((rows, 0), case.dtype)),
         np.arange(case.S) * (case.T + 1),
         np.random.default_rng(0),
         0.0,
@@ -146,7 +146,7 @@ def _parameters(model: pl.Model) -> dict[str, np.ndarray]:
     return {k: v for k, v in parts.items() if isinstance(v, np.ndarray) and k != "C"}
 
 
-def pytorch(case: Case):
+def pytorch(case: Case, forcing=FORCING):
     import torch
 
     torch.set_num_threads(1)
@@ -166,9 +166,10 @@ def pytorch(case: Case):
         r = relu(u + p["h2"]) - relu(u) if case.name == "clipped_shPLRNN" else relu(u + p["h2"])
         return p["A"] * z + r @ p["W1"].T + p["h1"]
 
-    alpha = FORCING.alpha
+    a = forcing.weights(case.T).tolist()
+    data = X
 
-    def gradient():
+    def gradient(X=data):
         for v in p.values():
             v.grad = None
         affine = case.observation == "affine"
@@ -180,11 +181,11 @@ def pytorch(case: Case):
             z = torch.cat([X[:, 0], X[:, 0] @ p["L"].T], 1)
         states = []
         for t in range(case.T):
-            if t > 0:
+            if a[t] > 0:
                 if affine:
-                    z = (1 - alpha) * z + alpha * signal[:, t]
+                    z = (1 - a[t]) * z + a[t] * signal[:, t]
                 else:
-                    z = torch.cat([(1 - alpha) * z[:, :N] + alpha * X[:, t], z[:, N:]], 1)
+                    z = torch.cat([(1 - a[t]) * z[:, :N] + a[t] * X[:, t], z[:, N:]], 1)
             z = step(z)
             states.append(z)
         Z = torch.stack(states, 1)
@@ -193,17 +194,18 @@ def pytorch(case: Case):
         loss.backward()
         return loss.item()
 
+    gradient.parameters = list(p.values())
     return gradient
 
 
-def jax_jit(case: Case):
+def jax_jit(case: Case, forcing=FORCING):
     import jax
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", case.dtype == "float64")
     p0 = {k: jnp.asarray(v) for k, v in _parameters(case.model()).items()}
     X = jnp.asarray(case.data()).transpose(1, 0, 2)
-    a = jnp.asarray(FORCING.weights(case.T), case.dtype)
+    a = jnp.asarray(forcing.weights(case.T), case.dtype)
     relu, P = jax.nn.relu, case.hidden
 
     def step(p, z):
@@ -242,6 +244,7 @@ def jax_jit(case: Case):
         jax.block_until_ready(grads)
         return float(value)
 
+    gradient.parameters, gradient.loss = p0, loss
     return gradient
 
 
@@ -267,7 +270,9 @@ def interleaved(functions: dict, budget: float) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in functions}
     spent = dict.fromkeys(functions, 0.0)
     while True:
-        waiting = [n for n in functions if spent[n] < budget / len(functions) or len(times[n]) < 5]
+        waiting = [
+            n for n in functions if spent[n] < max(budget / len(functions), 0 if len(times[n]) >= 5 else 2.0)
+        ]
         if not waiting:
             return {name: statistics.median(t) for name, t in times.items()}
         for name in waiting:
@@ -383,26 +388,206 @@ def _jax_rollout(latent, z0, n_steps):
     return lambda: jax.block_until_ready(run(z0))
 
 
-def epochs(n_epochs: int) -> dict:
-    """An epoch as `fit` runs it, beside its gradients alone: what everything around them costs."""
-    case = Case("ALRNN", 20, 2, 16, 200)
+EPOCH = Case("ALRNN", 20, 2, 16, 200)  # the published setting of AL-RNNs: STF 16, noise 0.05, 50 batches
+RATE, BATCHES, NOISE = 1e-3, 50, 0.05
+
+
+def _batches(X: np.ndarray):
+    """Random windows with noise, as (S, T+1, N)."""
+    rng = np.random.default_rng(0)
+    steps = np.arange(EPOCH.T + 1)
+    for _ in range(BATCHES):
+        rows = rng.integers(0, len(X) - EPOCH.T, EPOCH.S)[:, None] + steps
+        yield (X[rows] + NOISE * rng.standard_normal((*rows.shape, N))).astype("f4")
+
+
+def _torch_epoch(X: np.ndarray):
+    import torch
+
+    gradient = pytorch(EPOCH, pl.STF(16))
+    optimizer = torch.optim.RAdam(gradient.parameters, lr=RATE)
+
+    def epoch():
+        for batch in _batches(X):
+            gradient(torch.from_numpy(batch))
+            optimizer.step()
+
+    return epoch
+
+
+def _jax_epoch(X: np.ndarray):
+    import jax
+    import jax.numpy as jnp
+
+    gradient = jax_jit(EPOCH, pl.STF(16))
+
+    def update(p, m, v, t, batch):
+        g = jax.grad(gradient.loss)(p, batch.transpose(1, 0, 2))
+        m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
+        v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
+        scale = RATE * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        return jax.tree.map(lambda p, m, v: p - scale * m / (jnp.sqrt(v) + 1e-8), p, m, v), m, v
+
+    compiled = jax.jit(update)
+    zeros = jax.tree.map(jnp.zeros_like, gradient.parameters)
+    state = [gradient.parameters, zeros, zeros]
+
+    def epoch():
+        for t, batch in enumerate(_batches(X), start=1):
+            state[:] = compiled(*state, t, batch)
+        jax.block_until_ready(state)
+
+    return epoch
+
+
+def epochs(n_epochs: int, budget: float) -> dict:
+    """A whole epoch: windows, noise, gradients, optimizer. Ours as `fit` runs it; the rivals by an (R)Adam step."""
     config = {
-        "latent_dim": 20,
-        "latent_step": {"name": "ALRNN", "hyperparameters": {"num_relus": 2}},
+        "latent_dim": EPOCH.M,
+        "latent_step": {"name": "ALRNN", "hyperparameters": {"num_relus": EPOCH.hidden}},
         "forcing": {"name": "STF", "interval": 16},
-        "training": {"epochs": n_epochs, "noise": 0.05, "learning_rate": [1e-3, 1e-5]},
+        "training": {"epochs": n_epochs, "noise": NOISE, "learning_rate": [RATE, 1e-5]},
         "evaluation": {"every": 10**6},
     }
     X = np.random.default_rng(0).standard_normal((5000, 3)).cumsum(axis=0)
-    pl.fit(X, {**config, "training": {**config["training"], "epochs": 1}}, progress=False)
-    result = pl.fit(X, config, progress=False)
-    epoch = statistics.median(result.history["seconds"])
-    gradient = interleaved({"ours": ours(case)}, 1.0)["ours"]
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    endless = {**config["training"], "epochs": 10**6}
+    trainer = training.Trainer(X, {**config, "training": endless})
+    trainer.warm_up()
+
+    def our_epoch():
+        trainer.batch, trainer.epoch = 0, trainer.epoch + 1
+        if trainer.run_epoch() != "epoch":
+            raise SystemExit("the epoch ended early")
+
+    functions = {"ours": our_epoch}
+    names = [name for name in installed() if name != "ours"]
+    for name in names:
+        functions[name] = {"JAX jit": _jax_epoch, "PyTorch eager": _torch_epoch}[name](X)
+        functions[name]()
+    seconds = interleaved(functions, budget)
+    gradient = interleaved({"ours": ours(EPOCH)}, 0.3)["ours"]
+    fitted = pl.fit(X, config, progress=False).seconds / n_epochs
+    head = f"an epoch of {BATCHES} batches, AL-RNN as published"
+    print(f"\n{head:<58}{'ours':>10}" + "".join(f"{r + ' /':>16}" for r in names))
+    ratios = "".join(f"{seconds[r] / seconds['ours']:>16.1f}" for r in names)
+    print(f"{'':<58}{1e3 * seconds['ours']:>7.1f} ms{ratios}")
     print(
-        f"\nan epoch of 50 batches (AL-RNN, published setting): {1e3 * epoch:.1f} ms; its gradients alone: "
-        f"{50e3 * gradient:.1f} ms; 100,000 batches: {2000 * epoch:.1f} s"
+        f"its gradients alone: {1e3 * BATCHES * gradient:.1f} ms; as fit runs it, evaluations included: "
+        f"{1e3 * fitted:.1f} ms; 100,000 batches: {2000 * fitted:.1f} s"
     )
-    return {"epoch_seconds": epoch, "gradient_seconds": gradient}
+    return {"seconds": seconds, "gradient_seconds": gradient, "fit_seconds": fitted}
+
+
+MEMORY = [Case("clipped_shPLRNN", 50, 500, 16, 200), Case("ALRNN", 20, 2, 16, 2000)]
+
+
+def memory() -> list[dict]:
+    """Peak memory of one gradient, above that of the process that has its parameters, data and kernels."""
+    if not os.path.exists("/proc/self/clear_refs"):
+        return []
+    names = list(installed())
+    print(f"\n{'peak memory of a gradient':<58}" + "".join(f"{name:>16}" for name in names))
+    rows = []
+    for index, case in enumerate(MEMORY):
+        found = {}
+        for name in names:
+            code = f"import compare; print(compare.memory_of({name!r}, compare.MEMORY[{index}]))"
+            here = os.path.dirname(os.path.abspath(__file__))
+            done = subprocess.run(
+                [sys.executable, "-c", code], cwd=here, capture_output=True, check=True, text=True
+            )
+            found[name] = float(done.stdout)
+        print(f"{case!s:<58}" + "".join(f"{found[name]:>13.0f} MB" for name in names), flush=True)
+        rows.append({"case": dataclasses.asdict(case), "megabytes": found})
+    return rows
+
+
+def memory_of(name: str, case: Case) -> float:
+    """In MB; Linux tells, and forgets on request, the peak of a process."""
+    CONTESTANTS[name](dataclasses.replace(case, T=2))()  # libraries loaded, kernels there
+    gradient = CONTESTANTS[name](case)
+    if name == "JAX jit":
+        gradient()  # compiles
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+    before = _status("VmRSS")
+    gradient()
+    return (_status("VmHWM") - before) / 1024
+
+
+def _status(key: str) -> int:
+    with open("/proc/self/status") as file:
+        return int(next(line.split()[1] for line in file if line.startswith(key)))
+
+
+def threads(budget: float) -> dict:
+    """One thread and two, on a batch of four blocks; needs two cores, so it is not pinned to one."""
+    n_cores = os.cpu_count() or 1
+    if not hasattr(os, "sched_setaffinity") or n_cores < 2:
+        return {}
+    pinned = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(range(n_cores)))
+    case = Case("clipped_shPLRNN", 50, 500, 64, 200)
+    config = {
+        "latent_dim": case.M,
+        "latent_step": {"name": case.name, "hyperparameters": {"hidden_dim": case.hidden}},
+        "training": {"batch_size": case.S, "batches_per_epoch": 1, "learning_rate": [1e-6, 1e-6]},
+    }
+    X = np.random.default_rng(0).standard_normal((2000, 3))
+    functions = {}
+    with ThreadPoolExecutor(2) as executor:
+        for n in (1, 2):
+            part = {**config["training"], "n_threads": n}
+            trainer = training.Trainer(X, {**config, "training": part})
+            trainer.warm_up()
+
+            def batch(trainer=trainer, executor=executor if n > 1 else None):
+                trainer.batch = 0
+                trainer.run_epoch(executor)
+
+            functions[str(n)] = batch
+        seconds = interleaved(functions, budget)
+    os.sched_setaffinity(0, pinned)
+    print(f"\ntwo threads, {case}: {seconds['1'] / seconds['2']:.2f} times as fast as one")
+    return seconds
+
+
+def linearity(budget: float) -> dict:
+    """The exponent b of a fit of cost = T^b, and of S^b, for a small model and a larger one."""
+    found = {}
+    for model in (("ALRNN", 20, 2), ("clipped_shPLRNN", 16, 512)):
+        for name, cases in (
+            ("T", [Case(*model, 16, T) for T in (100, 200, 400, 800, 1600, 3200)]),
+            ("S", [Case(*model, S, 200) for S in (16, 32, 64, 128, 256)]),
+        ):
+            seconds = interleaved({getattr(case, name): ours(case) for case in cases}, budget)
+            sizes = np.log(list(seconds))
+            found[f"{cases[0].name}, {name}"] = float(np.polyfit(sizes, np.log(list(seconds.values())), 1)[0])
+    print("\ncost grows with T and S to the power of: " + ", ".join(f"{k} {v:.2f}" for k, v in found.items()))
+    return found
+
+
+def long_sequences() -> dict:
+    """checkpoint_segments: time and memory of a sequence of 200,000 steps."""
+    case = Case("ALRNN", 20, 2, 16, 200_000)
+    model, X = case.model(), case.data()
+    size = {n: _tape_bytes(model, case.T, n) / 1e6 for n in (1, 100)}
+    functions = {
+        str(n): lambda n=n: pl.loss_and_grad(model, X, forcing=FORCING, checkpoint_segments=n) for n in size
+    }
+    losses = {f()[0] for f in functions.values()}
+    seconds = interleaved(functions, 4.0)
+    print(
+        f"\n{case}: {size[1]:.0f} MB of tape; with checkpoint_segments=100 {size[100]:.0f} MB, at "
+        f"{seconds['100'] / seconds['1']:.2f} times the time, and {'the same' if len(losses) == 1 else 'ANOTHER'} loss"
+    )
+    return {"megabytes": size, "seconds": seconds}
+
+
+def _tape_bytes(model: pl.Model, T: int, segments: int) -> int:
+    tape = bptt.new_workspace(model, T, segments=segments).tape
+    return sum(array.nbytes for name, array in tape._asdict().items() if name != "O")
 
 
 _START = """
@@ -474,10 +659,13 @@ def main() -> None:
         print(f"peak, {dtype}: {peak / 1e9:.0f} GFLOP/s")
     results["gradients"] = gradients(cases, budget)
     results["rollouts"] = rollouts(1000 if options.small else 100_000, budget)
-    results["epoch"] = epochs(2 if options.small else 40)
+    results["epoch"] = epochs(2 if options.small else 40, budget)
     if not options.small:
+        results["memory"] = memory()
+        results["threads"] = threads(budget)
+        results["linearity"] = linearity(budget)
+        results["long_sequences"] = long_sequences()
         results["start_up"] = start_up()
-    results["peak_memory_MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if options.out:
         with open(f"{options.out}.json", "w") as file:
             json.dump(results, file, indent=1)

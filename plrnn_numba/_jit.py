@@ -49,6 +49,11 @@ def jit(function: Callable) -> Callable:
     return numba.njit(**OPTIONS)(function)
 
 
+def inlined(function: Callable) -> Callable:
+    """Make a helper part of its callers before they are compiled, so that it is not compiled on its own."""
+    return numba.njit(inline="always", **OPTIONS)(function)
+
+
 def kernel(function: Callable) -> Callable:
     """Compile an entry point, and keep the machine code in `cache_directory`."""
     if numba.config.DISABLE_JIT:

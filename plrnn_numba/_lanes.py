@@ -10,6 +10,11 @@ elements are LLVM vectors of 16 numbers. Handed to the kernel above, ``z[i]`` is
 ``A[i]`` a number that multiplies all its lanes, and the machine code is that of 16 sequences at once,
 in registers, without loops or remainders. LLVM splits the vectors where the CPU's are narrower.
 
+One sequence alone has no others to fill the registers with: there, the lanes are neighbouring *units*.
+Code that is to serve both says ``at(A, i, like)`` and ``put(out, i, value)``: over sequences these are
+``A[i]`` and ``out[i] = value``; over units, where `like` is a vector of units, they take as many
+neighbours as it holds, from i on. `each` and `product` (see `_products`) run such code over all units.
+
 Without numba (``NUMBA_DISABLE_JIT=1``) an element is simply the NumPy row of 16 numbers, and the same
 source runs. One rule follows: never ``x += y`` on an element held in a variable (a row would change
 in place); write ``x = x + y``.
@@ -26,7 +31,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic, lower_builtin, models, overload, register_model
 from numba.np.arrayobj import make_array, populate_array
 
 LANES = 16
@@ -34,12 +39,13 @@ _ALIGNMENT = 64  # bytes: a cache line
 
 
 class Vector(types.Type):
-    """The numba type of `LANES` numbers, one of each sequence."""
+    """The numba type of n numbers: one of each sequence or, where `of_units`, of neighbouring units of one."""
 
-    def __init__(self, dtype: types.Float, n: int):
+    def __init__(self, dtype: types.Float, n: int, of_units: bool = False):
         self.dtype = dtype
         self.n = n
-        super().__init__(name=f"Vector({dtype} x {n})")
+        self.of_units = of_units
+        super().__init__(name=f"{'Units' if of_units else 'Vector'}({dtype} x {n})")
 
 
 @register_model(Vector)
@@ -110,15 +116,17 @@ def _constant(value: int) -> ir.Constant:
     return ir.Constant(ir.IntType(32), value)
 
 
-def _shuffle(builder: ir.IRBuilder, vector: Any, lanes: list[int]) -> Any:
+def shuffle(builder: ir.IRBuilder, first: Any, second: Any, lanes: list[int]) -> Any:
+    """Emit a vector of the named lanes of two, counted through."""
     mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
-    return builder.shuffle_vector(vector, vector, mask)
+    return builder.shuffle_vector(first, second, mask)
 
 
-def _broadcast(builder: ir.IRBuilder, vector_type: ir.VectorType, number: Any) -> Any:
+def broadcast(builder: ir.IRBuilder, vector_type: ir.VectorType, number: Any) -> Any:
+    """Emit a vector of equal lanes."""
     empty = ir.Constant(vector_type, ir.Undefined)
     first = builder.insert_element(empty, number, _constant(0))
-    return _shuffle(builder, first, [0] * vector_type.count)
+    return shuffle(builder, first, first, [0] * vector_type.count)
 
 
 def _define_operator(function: Any, instruction: str) -> None:
@@ -138,8 +146,7 @@ def _define_operator(function: Any, instruction: str) -> None:
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vector_type = context.get_value_type(sig.return_type)
         values = [
-            a if isinstance(t, Vector) else _broadcast(builder, vector_type, a)
-            for t, a in zip(sig.args, args)
+            a if isinstance(t, Vector) else broadcast(builder, vector_type, a) for t, a in zip(sig.args, args)
         ]
         return getattr(builder, instruction)(*values)
 
@@ -155,20 +162,6 @@ for _function, _instruction in (
     (operator.mul, "fmul"),
 ):
     _define_operator(_function, _instruction)
-
-
-@intrinsic
-def as_lanes(typing_context: Any, array: Any) -> Any:
-    """View ``(..., LANES)`` as ``(...)`` vectors; contiguous, writable, not copied."""
-    vector = Vector(array.dtype, LANES)
-    result = View(vector, array.ndim - 1, "C")
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        given = make_array(array)(context, builder, args[0])
-        itemsize = context.get_constant(types.intp, LANES * array.dtype.bitwidth // 8)
-        return _make_view(context, builder, result, given, range(array.ndim - 1), itemsize)
-
-    return result(array), codegen
 
 
 @intrinsic
@@ -205,6 +198,16 @@ def gate(typing_context: Any, u: Any, g: Any) -> Any:
 
 
 @intrinsic
+def where_known(typing_context: Any, x: Any, value: Any, other: Any) -> Any:
+    """`value` where x is a number, `other` where it is NaN, that is missing."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("ord", args[0], args[0]), args[1], args[2])
+
+    return value(x, value, value), codegen
+
+
+@intrinsic
 def scaled(typing_context: Any, x: Any, factor: Any) -> Any:
     """Multiply x by a number in x's own precision."""
     dtype = x.dtype if isinstance(x, Vector) else x
@@ -212,7 +215,7 @@ def scaled(typing_context: Any, x: Any, factor: Any) -> Any:
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         number = args[1]
         if isinstance(x, Vector):
-            number = _broadcast(builder, context.get_value_type(x), number)
+            number = broadcast(builder, context.get_value_type(x), number)
         return builder.fmul(args[0], number)
 
     return x(x, dtype), codegen
@@ -220,90 +223,138 @@ def scaled(typing_context: Any, x: Any, factor: Any) -> Any:
 
 @intrinsic
 def muladd(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
-    """``x y + z``, rounded once where the CPU has fused multiply-adds; z's kind is the result's.
+    """``x y + z``, rounded once where the CPU has fused multiply-adds; a number stands for equal lanes.
 
     Whether it is fused depends on the CPU alone, never on the code around it.
     """
-    dtype = z.dtype if isinstance(z, Vector) else z
-    factors = [a if isinstance(a, Vector) else dtype for a in (x, y)]
+    vectors = [a for a in (x, y, z) if isinstance(a, Vector)]
+    result = vectors[0] if vectors else z
+    dtype = result.dtype if vectors else z
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        kind = context.get_value_type(z)
+        kind = context.get_value_type(result)
         values = [
-            _broadcast(builder, kind, a) if isinstance(z, Vector) and not isinstance(t, Vector) else a
+            broadcast(builder, kind, a) if vectors and not isinstance(t, Vector) else a
             for t, a in zip(sig.args, args)
         ]
-        lane = "f32" if dtype.bitwidth == 32 else "f64"
-        name = f"llvm.fmuladd.v{z.n}{lane}" if isinstance(z, Vector) else f"llvm.fmuladd.{lane}"
-        signature = ir.FunctionType(kind, [kind] * 3)
-        function = cgutils.get_or_insert_function(builder.module, signature, name)
-        return builder.call(function, values)
+        return fused_multiply_add(builder, *values)
 
-    return z(*factors, z), codegen
+    return result(*(a if isinstance(a, Vector) else dtype for a in (x, y, z))), codegen
+
+
+def fused_multiply_add(builder: Any, x: Any, y: Any, z: Any) -> Any:
+    """Emit llvm.fmuladd for numbers or vectors."""
+    kind = z.type
+    lane = kind.element if isinstance(kind, ir.VectorType) else kind
+    count = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
+    name = f"llvm.fmuladd.{count}{'f64' if isinstance(lane, ir.DoubleType) else 'f32'}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
+    return builder.call(function, [x, y, z])
 
 
 @intrinsic
 def total(typing_context: Any, x: Any) -> Any:
-    """Sum over the lanes."""
-    if not isinstance(x, Vector):
+    """Sum over the sequences: of the lanes, unless they are units."""
+    if not isinstance(x, Vector) or x.of_units:
         return x(x), lambda context, builder, sig, args: args[0]
 
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        (rest,) = args
-        n = x.n
-        while n > 1:  # halves, in a fixed order: the same bits every time
-            low = _shuffle(builder, rest, list(range(n // 2)))
-            high = _shuffle(builder, rest, list(range(n // 2, n)))
-            rest = builder.fadd(low, high)
-            n //= 2
-        return builder.extract_element(rest, _constant(0))
-
-    return x.dtype(x), codegen
+    return x.dtype(x), lambda context, builder, sig, args: sum_lanes(builder, args[0])
 
 
-# One sequence alone has no batch to fill the lanes with: there, they hold neighbouring units.
+def sum_lanes(builder: Any, vector: Any) -> Any:
+    """Emit the sum of a vector's lanes: halves, in a fixed order, for the same bits every time."""
+    n = vector.type.count
+    while n > 1:
+        low = shuffle(builder, vector, vector, list(range(n // 2)))
+        high = shuffle(builder, vector, vector, list(range(n // 2, n)))
+        vector = builder.fadd(low, high)
+        n //= 2
+    return builder.extract_element(vector, _constant(0))
 
 
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, indices: Any) -> Any:
-    """Address of an element, by strides, as a pointer to a vector of the given type."""
+# --- elements of arrays ----------------------------------------------------------------------------
+
+
+def strides_of(context: Any, builder: Any, array_type: Any, array: Any) -> list[Any]:
+    """An array's strides in bytes; that of neighbours in memory as a constant, for LLVM to see."""
+    strides = cgutils.unpack_tuple(builder, array.strides)
+    if array_type.layout in "CF":
+        neighbours = -1 if array_type.layout == "C" else 0
+        n_bytes = context.get_abi_sizeof(context.get_data_type(array_type.dtype))
+        strides[neighbours] = context.get_constant(types.intp, n_bytes)
+    return strides
+
+
+def address_of(context: Any, builder: Any, array_type: Any, array: Any, indices: Any, kind: Any) -> Any:
+    """Where an element lies, as a pointer to the numba type `kind`."""
     given = make_array(array_type)(context, builder, array)
-    strides = cgutils.unpack_tuple(builder, given.strides)
     offset = context.get_constant(types.intp, 0)
-    for index, stride in zip(indices, strides):
+    for index, stride in zip(indices, strides_of(context, builder, array_type, given)):
         offset = builder.add(offset, builder.mul(index, stride))
-    return cgutils.pointer_add(builder, given.data, offset)
+    address = cgutils.pointer_add(builder, given.data, offset)
+    return builder.bitcast(address, context.get_value_type(kind).as_pointer())
+
+
+def alignment_of(kind: Any) -> int:
+    """What may be relied on: lanes of sequences lie on cache lines, neighbouring units anywhere."""
+    if isinstance(kind, Vector) and not kind.of_units:
+        return min(_ALIGNMENT, kind.n * kind.dtype.bitwidth // 8)
+    return (kind.dtype if isinstance(kind, Vector) else kind).bitwidth // 8
 
 
 @intrinsic
-def load_like(typing_context: Any, like: Any, array: Any, i: Any, j: Any) -> Any:
-    """As many neighbours as `like` holds, from array[i, j] on (from array[i] on, where it has one dimension)."""
+def at(typing_context: Any, array: Any, i: Any, like: Any) -> Any:
+    """``array[i]``; where `like` is a vector of units and array holds numbers, neighbours from i on."""
+    neighbours = isinstance(like, Vector) and like.of_units and not isinstance(array.dtype, Vector)
+    result = like if neighbours else array.dtype
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        address = _pointer(context, builder, array, args[1], args[2:])
-        address = builder.bitcast(address, context.get_value_type(like).as_pointer())
-        return builder.load(address, align=array.dtype.bitwidth // 8)
+        address = address_of(context, builder, array, args[0], args[1:2], result)
+        return builder.load(address, align=alignment_of(result))
 
-    return like(like, array, types.intp, types.intp), codegen
+    return result(array, types.intp, like), codegen
 
 
 @intrinsic
-def store(typing_context: Any, array: Any, i: Any, value: Any) -> Any:
-    """Put neighbours into a one-dimensional array, from array[i] on."""
+def put(typing_context: Any, array: Any, i: Any, value: Any) -> Any:
+    """``array[i] = value``; or all the neighbours from i on that a vector of units holds."""
+    of_units = isinstance(value, Vector) and value.of_units
+    kind = value if of_units else array.dtype
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        address = _pointer(context, builder, array, args[0], [args[1]])
-        address = builder.bitcast(address, context.get_value_type(value).as_pointer())
-        builder.store(args[2], address, align=array.dtype.bitwidth // 8)
+        address = address_of(context, builder, array, args[0], args[1:2], kind)
+        number = args[2]
+        if isinstance(kind, Vector) and not isinstance(value, Vector):
+            number = broadcast(builder, context.get_value_type(kind), number)
+        builder.store(number, address, align=alignment_of(kind))
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, value), codegen
+    accepted = value if isinstance(value, Vector) else value if isinstance(kind, Vector) else kind
+    return types.void(array, types.intp, accepted), codegen
+
+
+@intrinsic
+def pick(typing_context: Any, i: Any, n: Any, below: Any, other: Any) -> Any:
+    """`below` for units i < n, else `other`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        index, bound, first, second = args
+        if isinstance(below, Vector) and below.of_units:
+            integers = ir.VectorType(index.type, below.n)
+            index = builder.add(
+                broadcast(builder, integers, index), ir.Constant(integers, list(range(below.n)))
+            )
+            bound = broadcast(builder, integers, bound)
+        return builder.select(builder.icmp_signed("<", index, bound), first, second)
+
+    return below(types.intp, types.intp, below, below), codegen
 
 
 def _zeros_of(n: int) -> Any:
     @intrinsic
     def zeros(typing_context: Any, array: Any) -> Any:
-        """As many zeros as the name says, of the array's precision."""
-        vector = Vector(array.dtype, n)
+        """As many zeros as the name says, of the array's precision, for neighbouring units."""
+        vector = Vector(array.dtype, n, of_units=True)
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             return ir.Constant(context.get_value_type(vector), None)
@@ -316,12 +367,21 @@ def _zeros_of(n: int) -> Any:
 zeros16, zeros4 = _zeros_of(16), _zeros_of(4)
 
 
-def _intrinsic_on_arrays(name: str, doc: str, axes: Any, layout: Any) -> Any:
+@intrinsic
+def sum_of_units(typing_context: Any, x: Any) -> Any:
+    """Sum of a vector of units."""
+    return x.dtype(x), lambda context, builder, sig, args: sum_lanes(builder, args[0])
+
+
+# --- views of arrays -------------------------------------------------------------------------------
+
+
+def _intrinsic_on_arrays(name: str, doc: str, axes: Any, layout: Any, element: Any = None) -> Any:
     """Make an intrinsic that views each array of an array or a (nested) tuple; others stay as they are."""
 
     def kind(t: Any) -> Any:
         if isinstance(t, types.Array):
-            return View(t.dtype, t.ndim, layout(t))
+            return View(element(t) if element else t.dtype, len(axes(t.ndim)), layout(t))
         if isinstance(t, types.BaseTuple):
             named = getattr(t, "instance_class", None)
             return types.BaseTuple.from_types([kind(part) for part in t.types], named)
@@ -330,7 +390,9 @@ def _intrinsic_on_arrays(name: str, doc: str, axes: Any, layout: Any) -> Any:
     def convert(context: Any, builder: Any, old: Any, new: Any, value: Any) -> Any:
         if isinstance(old, types.Array):
             given = make_array(old)(context, builder, value)
-            return _make_view(context, builder, new, given, axes(old.ndim), given.itemsize)
+            n_bytes = context.get_abi_sizeof(context.get_data_type(new.dtype))
+            itemsize = context.get_constant(types.intp, n_bytes)
+            return _make_view(context, builder, new, given, axes(old.ndim), itemsize)
         if isinstance(old, types.BaseTuple):
             parts = zip(old.types, new.types, cgutils.unpack_tuple(builder, value))
             return context.make_tuple(
@@ -350,6 +412,13 @@ def _intrinsic_on_arrays(name: str, doc: str, axes: Any, layout: Any) -> Any:
     return intrinsic(function)
 
 
+as_lanes = _intrinsic_on_arrays(
+    "as_lanes",
+    "View arrays ``(..., LANES)`` as ``(...)`` vectors; contiguous, writable, not copied.",
+    axes=lambda ndim: range(ndim - 1),
+    layout=lambda t: "C",
+    element=lambda t: Vector(t.dtype, LANES),
+)
 borrowed = _intrinsic_on_arrays(
     "borrowed",
     "The same arrays, as views that are not counted; for an entry point's own arguments.",
@@ -362,6 +431,64 @@ transposed = _intrinsic_on_arrays(
     axes=lambda ndim: range(ndim)[::-1],
     layout=lambda t: "F" if t.ndim == 2 else t.layout,
 )
+
+
+def elements(arrays):
+    """A NamedTuple of arrays with a field `weight` (1,) or (1, LANES): as they are, or as lanes."""
+    return arrays
+
+
+@overload(elements)
+def _choose_elements(arrays):
+    if arrays[arrays.fields.index("weight")].ndim == 1:
+        return lambda arrays: borrowed(arrays)
+    return lambda arrays: as_lanes(arrays)
+
+
+@intrinsic
+def by_columns(typing_context: Any, params: Any, copies: Any) -> Any:
+    """Copy the matrices of a NamedTuple, transposed, to those of another; return it with these as its matrices.
+
+    As types they are Fortran-ordered. Where `copies` is an empty tuple, there is nothing to do.
+    """
+    if len(copies) == 0:
+        return params(params, copies), lambda context, builder, sig, args: args[0]
+
+    def matrix(t: Any) -> bool:
+        return isinstance(t, types.Array) and t.ndim == 2
+
+    kinds = [View(t.dtype, 2, "F") if matrix(t) else t for t in params.types]
+    result = types.BaseTuple.from_types(kinds, params.instance_class)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        values = []
+        old_values, new_values = (cgutils.unpack_tuple(builder, value) for value in args)
+        for old, value, new, kind, copy in zip(params.types, old_values, copies.types, kinds, new_values):
+            if not matrix(old):
+                values.append(value)
+                continue
+            given = make_array(new)(context, builder, copy)
+            n, m = cgutils.unpack_tuple(builder, given.shape)
+            with cgutils.for_range(builder, m) as outer, cgutils.for_range(builder, n) as inner:
+                i, j = outer.index, inner.index
+                source = address_of(context, builder, old, value, [i, j], old.dtype)
+                target = address_of(context, builder, new, copy, [j, i], old.dtype)
+                builder.store(builder.load(source), target)
+            itemsize = context.get_constant(types.intp, old.dtype.bitwidth // 8)
+            values.append(_make_view(context, builder, kind, given, (1, 0), itemsize))
+        return context.make_tuple(builder, result, values)
+
+    return result(params, copies), codegen
+
+
+def empty(shape: tuple[int, ...], dtype: Any, lanes: int = LANES) -> np.ndarray:
+    """Zeros of `shape` + (lanes,), or of `shape` for one lane, aligned to a cache line, for `elements`."""
+    shape = (*shape, lanes) if lanes > 1 else tuple(shape)
+    dtype = np.dtype(dtype)
+    n_bytes = int(np.prod(shape)) * dtype.itemsize
+    raw = np.zeros(n_bytes + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + n_bytes].view(dtype).reshape(shape)
 
 
 if numba.config.DISABLE_JIT:  # the same, where an element is a NumPy number or row
@@ -378,6 +505,9 @@ if numba.config.DISABLE_JIT:  # the same, where an element is a NumPy number or 
     def gate(u, g):
         return np.where(u > 0, g, np.zeros_like(g))[()]
 
+    def where_known(x, value, other):
+        return np.where(np.isnan(x), other, value)[()]
+
     def scaled(x, factor):
         return x * x.dtype.type(factor)
 
@@ -387,19 +517,21 @@ if numba.config.DISABLE_JIT:  # the same, where an element is a NumPy number or 
     def total(x):
         return x.sum()
 
+    def at(array, i, like):
+        return array[i]
+
+    def put(array, i, value):
+        array[i] = value
+
+    def pick(i, n, below, other):
+        return below if i < n else other
+
+    def by_columns(params, copies):
+        return params  # the copies are a matter of speed
+
     def borrowed(params):
         return params
 
     def transposed(params):
         matrices = {k: v.T for k, v in params._asdict().items() if np.ndim(v) == 2}
         return params._replace(**matrices)
-
-
-def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Zeros of `shape` + (LANES,), aligned to a cache line, for `as_lanes`."""
-    shape = (*shape, LANES)
-    dtype = np.dtype(dtype)
-    n_bytes = int(np.prod(shape)) * dtype.itemsize
-    raw = np.zeros(n_bytes + _ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT
-    return raw[start : start + n_bytes].view(dtype).reshape(shape)

@@ -1,7 +1,7 @@
-"""Matrix products over lanes (see `_lanes`): the only code that does M x M work.
+"""Sums over the units of a state: the only code that does M x M work.
 
-The accumulators of a tile stay in registers: 8 rows hide the latency of a multiply-add, and each
-element of the state that is loaded serves all 8. The remainders are smaller tiles of the same form.
+Each function takes lanes of sequences, or one sequence's numbers (see `_lanes`). Rows are taken eight
+at a time, neighbouring units sixteen at a time, with smaller tiles of the same form for the rest.
 """
 
 from __future__ import annotations
@@ -10,268 +10,249 @@ import numpy as np
 from numba.extending import overload
 
 from ._jit import OPTIONS, jit
-from ._lanes import Vector, load_like, muladd, store, total, zero_of, zeros4, zeros16
+from ._lanes import Vector, at, muladd, put, sum_of_units, total, zero_of, zeros4, zeros16
+from ._tiles import outer_4_units1, outer_4_units4, outer_4_units16, outer_4x4, row_sums
 
-# Rows of a tape that `add_outer` takes at a time, so that all its tiles find them in the cache.
-_BLOCK = 32
+# --- over all units --------------------------------------------------------------------------------
 
 
-def add_matvec(W, x, out, first=0):
-    """``out += W x`` for W (m, n), x (n,), out (m,); pass ``W.T`` for the transposed product.
+def each(out, function, context):
+    """``function(context, i, like)`` for all units i of `out`: lanes one by one, numbers as vectors of units."""
+    for i in range(len(out)):
+        function(context, i, zero_of(out[i]))
 
-    Over lanes, and over numbers but for a Fortran-ordered W, rows are summed; a Fortran-ordered W times a
-    state of numbers is summed column by column, sixteen rows in a register. `first` is the first row.
-    """
-    m, n = W.shape
-    i = first
-    while i + 8 <= m:
-        a0, a1, a2, a3 = out[i], out[i + 1], out[i + 2], out[i + 3]
-        a4, a5, a6, a7 = out[i + 4], out[i + 5], out[i + 6], out[i + 7]
-        for k in range(n):
-            xk = x[k]
-            a0 = muladd(W[i, k], xk, a0)
-            a1 = muladd(W[i + 1, k], xk, a1)
-            a2 = muladd(W[i + 2, k], xk, a2)
-            a3 = muladd(W[i + 3, k], xk, a3)
-            a4 = muladd(W[i + 4, k], xk, a4)
-            a5 = muladd(W[i + 5, k], xk, a5)
-            a6 = muladd(W[i + 6, k], xk, a6)
-            a7 = muladd(W[i + 7, k], xk, a7)
-        out[i], out[i + 1], out[i + 2], out[i + 3] = a0, a1, a2, a3
-        out[i + 4], out[i + 5], out[i + 6], out[i + 7] = a4, a5, a6, a7
-        i += 8
-    while i + 4 <= m:
-        a0, a1, a2, a3 = out[i], out[i + 1], out[i + 2], out[i + 3]
-        b0, b1, b2, b3 = zero_of(a0), zero_of(a1), zero_of(a2), zero_of(a3)
-        k = 0
-        while k + 2 <= n:  # two sums a row, or four rows would wait for each other
-            xk, xl = x[k], x[k + 1]
-            a0 = muladd(W[i, k], xk, a0)
-            a1 = muladd(W[i + 1, k], xk, a1)
-            a2 = muladd(W[i + 2, k], xk, a2)
-            a3 = muladd(W[i + 3, k], xk, a3)
-            b0 = muladd(W[i, k + 1], xl, b0)
-            b1 = muladd(W[i + 1, k + 1], xl, b1)
-            b2 = muladd(W[i + 2, k + 1], xl, b2)
-            b3 = muladd(W[i + 3, k + 1], xl, b3)
-            k += 2
-        if k < n:
-            xk = x[k]
-            a0 = muladd(W[i, k], xk, a0)
-            a1 = muladd(W[i + 1, k], xk, a1)
-            a2 = muladd(W[i + 2, k], xk, a2)
-            a3 = muladd(W[i + 3, k], xk, a3)
-        out[i], out[i + 1], out[i + 2], out[i + 3] = a0 + b0, a1 + b1, a2 + b2, a3 + b3
+
+def _each_of_units(out, function, context):
+    n = len(out)
+    i = 0
+    while i + 16 <= n:
+        function(context, i, zeros16(out))
+        i += 16
+    while i + 4 <= n:
+        function(context, i, zeros4(out))
         i += 4
-    while i + 3 <= m:
-        a0, a1, a2 = out[i], out[i + 1], out[i + 2]
-        b0, b1, b2 = zero_of(a0), zero_of(a1), zero_of(a2)
-        k = 0
-        while k + 2 <= n:
-            xk, xl = x[k], x[k + 1]
-            a0 = muladd(W[i, k], xk, a0)
-            a1 = muladd(W[i + 1, k], xk, a1)
-            a2 = muladd(W[i + 2, k], xk, a2)
-            b0 = muladd(W[i, k + 1], xl, b0)
-            b1 = muladd(W[i + 1, k + 1], xl, b1)
-            b2 = muladd(W[i + 2, k + 1], xl, b2)
-            k += 2
-        if k < n:
-            xk = x[k]
-            a0 = muladd(W[i, k], xk, a0)
-            a1 = muladd(W[i + 1, k], xk, a1)
-            a2 = muladd(W[i + 2, k], xk, a2)
-        out[i], out[i + 1], out[i + 2] = a0 + b0, a1 + b1, a2 + b2
-        i += 3
-    while i < m:
-        a0 = out[i]
-        b0 = zero_of(a0)
-        c0, d0 = b0, b0
-        k = 0
-        while k + 4 <= n:
-            a0 = muladd(W[i, k], x[k], a0)
-            b0 = muladd(W[i, k + 1], x[k + 1], b0)
-            c0 = muladd(W[i, k + 2], x[k + 2], c0)
-            d0 = muladd(W[i, k + 3], x[k + 3], d0)
-            k += 4
-        while k < n:
-            a0 = muladd(W[i, k], x[k], a0)
-            k += 1
-        out[i] = (a0 + b0) + (c0 + d0)
+    while i < n:
+        function(context, i, zero_of(out[0]))
         i += 1
 
 
-@jit
-def _add_columns_tile(W, x, out, i, zeros):
-    """As many rows as there are zeros, from row i on."""
-    n = W.shape[1]
-    a, b, c, d = zeros, zeros, zeros, zeros
-    k = 0
-    while k + 4 <= n:  # four sums, so that none waits for the one before
-        a = muladd(load_like(zeros, W, i, k), x[k], a)
-        b = muladd(load_like(zeros, W, i, k + 1), x[k + 1], b)
-        c = muladd(load_like(zeros, W, i, k + 2), x[k + 2], c)
-        d = muladd(load_like(zeros, W, i, k + 3), x[k + 3], d)
-        k += 4
-    while k < n:
-        a = muladd(load_like(zeros, W, i, k), x[k], a)
-        k += 1
-    store(out, i, load_like(zeros, out, i, 0) + ((a + b) + (c + d)))
+@overload(each, jit_options=OPTIONS)
+def _choose_each(out, function, context):
+    return each if isinstance(out.dtype, Vector) else _each_of_units
 
 
-@jit
-def _add_columns(W, x, out):
+# --- a matrix times a state ------------------------------------------------------------------------
+
+
+def product(W, x, start, finish, context):
+    """``finish(context, i, start(context, i, like) + sum over k of W[i, k] x[k])`` for all rows i.
+
+    `start` and `finish` are jitted functions: what is to be done with a row while it is in a register. W
+    (m, n) is C-ordered or, for one sequence, Fortran-ordered: then rows are taken as vectors of units, whose
+    `like` is such a vector. Pass ``W.T`` for the transposed product.
+    """
     m = len(W)
+    like = zero_of(x[0])
     i = 0
+    while i + 8 <= m:
+        a0, a1, a2, a3, a4, a5, a6, a7 = row_sums(
+            W,
+            x,
+            i,
+            (
+                start(context, i, like),
+                start(context, i + 1, like),
+                start(context, i + 2, like),
+                start(context, i + 3, like),
+                start(context, i + 4, like),
+                start(context, i + 5, like),
+                start(context, i + 6, like),
+                start(context, i + 7, like),
+            ),
+        )
+        finish(context, i, a0)
+        finish(context, i + 1, a1)
+        finish(context, i + 2, a2)
+        finish(context, i + 3, a3)
+        finish(context, i + 4, a4)
+        finish(context, i + 5, a5)
+        finish(context, i + 6, a6)
+        finish(context, i + 7, a7)
+        i += 8
+    while m - i >= 3:  # where three are left, the last is there twice
+        last = min(i + 3, m - 1)
+        starts = (
+            start(context, i, like),
+            start(context, i + 1, like),
+            start(context, i + 2, like),
+            start(context, last, like),
+        )
+        a0, a1, a2, a3 = row_sums(W, x, i, starts)
+        finish(context, i, a0)
+        finish(context, i + 1, a1)
+        finish(context, i + 2, a2)
+        if i + 3 < m:
+            finish(context, i + 3, a3)
+        i += 4
+    while i < m:
+        (a0,) = row_sums(W, x, i, (start(context, i, like),))
+        finish(context, i, a0)
+        i += 1
+
+
+def _product_of_units(W, x, start, finish, context):
+    m = len(W)
+    z = zeros16(x)
+    i = 0
+    while i + 64 <= m:
+        starts = (
+            start(context, i, z),
+            start(context, i + 16, z),
+            start(context, i + 32, z),
+            start(context, i + 48, z),
+        )
+        a0, a1, a2, a3 = row_sums(W, x, i, starts)
+        finish(context, i, a0)
+        finish(context, i + 16, a1)
+        finish(context, i + 32, a2)
+        finish(context, i + 48, a3)
+        i += 64
     while i + 16 <= m:
-        _add_columns_tile(W, x, out, i, zeros16(out))
+        (a0,) = row_sums(W, x, i, (start(context, i, z),))
+        finish(context, i, a0)
         i += 16
     while i + 4 <= m:
-        _add_columns_tile(W, x, out, i, zeros4(out))
+        (b0,) = row_sums(W, x, i, (start(context, i, zeros4(x)),))
+        finish(context, i, b0)
         i += 4
-    _add_rows(W, x, out, i)
+    while i < m:
+        (c0,) = row_sums(W, x, i, (start(context, i, zero_of(x[0])),))
+        finish(context, i, c0)
+        i += 1
 
 
-_add_rows = jit(add_matvec)
+@overload(product, jit_options=OPTIONS)
+def _choose_product(W, x, start, finish, context):
+    of_units = W.layout == "F" and not isinstance(x.dtype, Vector)
+    return _product_of_units if of_units else product
 
 
-@overload(add_matvec, jit_options=OPTIONS)
-def _choose_add_matvec(W, x, out, first=0):
-    by_columns = W.layout == "F" and not isinstance(x.dtype, Vector)
-    if by_columns:
-        return lambda W, x, out, first=0: _add_columns(W, x, out)
-    return lambda W, x, out, first=0: _add_rows(W, x, out, first)
-
-
-@jit
-def _add_outer_4x4(grad, G, F, start, stop, i, j):
-    zero = zero_of(G[start, i])
-    a00, a01, a02, a03 = zero, zero, zero, zero
-    a10, a11, a12, a13 = zero, zero, zero, zero
-    a20, a21, a22, a23 = zero, zero, zero, zero
-    a30, a31, a32, a33 = zero, zero, zero, zero
-    for t in range(start, stop):
-        g0, g1, g2, g3 = G[t, i], G[t, i + 1], G[t, i + 2], G[t, i + 3]
-        f = F[t, j]
-        a00 = muladd(g0, f, a00)
-        a10 = muladd(g1, f, a10)
-        a20 = muladd(g2, f, a20)
-        a30 = muladd(g3, f, a30)
-        f = F[t, j + 1]
-        a01 = muladd(g0, f, a01)
-        a11 = muladd(g1, f, a11)
-        a21 = muladd(g2, f, a21)
-        a31 = muladd(g3, f, a31)
-        f = F[t, j + 2]
-        a02 = muladd(g0, f, a02)
-        a12 = muladd(g1, f, a12)
-        a22 = muladd(g2, f, a22)
-        a32 = muladd(g3, f, a32)
-        f = F[t, j + 3]
-        a03 = muladd(g0, f, a03)
-        a13 = muladd(g1, f, a13)
-        a23 = muladd(g2, f, a23)
-        a33 = muladd(g3, f, a33)
-    grad[i, j] += total(a00)
-    grad[i, j + 1] += total(a01)
-    grad[i, j + 2] += total(a02)
-    grad[i, j + 3] += total(a03)
-    grad[i + 1, j] += total(a10)
-    grad[i + 1, j + 1] += total(a11)
-    grad[i + 1, j + 2] += total(a12)
-    grad[i + 1, j + 3] += total(a13)
-    grad[i + 2, j] += total(a20)
-    grad[i + 2, j + 1] += total(a21)
-    grad[i + 2, j + 2] += total(a22)
-    grad[i + 2, j + 3] += total(a23)
-    grad[i + 3, j] += total(a30)
-    grad[i + 3, j + 1] += total(a31)
-    grad[i + 3, j + 2] += total(a32)
-    grad[i + 3, j + 3] += total(a33)
+# The usual ends of a product; each takes what it needs from the front of the context.
 
 
 @jit
-def _add_outer_1x4(grad, G, F, start, stop, i, j):
-    zero = zero_of(G[start, i])
-    a0, a1, a2, a3 = zero, zero, zero, zero
-    for t in range(start, stop):
-        g = G[t, i]
-        a0 = muladd(g, F[t, j], a0)
-        a1 = muladd(g, F[t, j + 1], a1)
-        a2 = muladd(g, F[t, j + 2], a2)
-        a3 = muladd(g, F[t, j + 3], a3)
-    grad[i, j] += total(a0)
-    grad[i, j + 1] += total(a1)
-    grad[i, j + 2] += total(a2)
-    grad[i, j + 3] += total(a3)
+def from_zero(context, i, like):
+    """Start a row at zero."""
+    return like
 
 
 @jit
-def _add_outer_1x1(grad, G, F, start, stop, i, j):
-    zero = zero_of(G[start, i])
-    a, b = zero, zero
-    t = start
-    while t + 2 <= stop:
-        a = muladd(G[t, i], F[t, j], a)
-        b = muladd(G[t + 1, i], F[t + 1, j], b)
-        t += 2
-    if t < stop:
-        a = muladd(G[t, i], F[t, j], a)
-    grad[i, j] += total(a + b)
+def to_first(context, i, a):
+    """Put a row into the context's first array."""
+    put(context[0], i, a)
 
 
 @jit
+def _from_first(context, i, like):
+    return at(context[0], i, like)
+
+
+@jit
+def from_linear(context, i, like):
+    """Start a row at ``A * z + h`` of a context (out, A, z, h)."""
+    _, A, z, h = context
+    return muladd(at(A, i, like), at(z, i, like), at(h, i, like))
+
+
+@jit
+def from_diagonal(context, i, like):
+    """Start a row at ``A * g`` of a context (out, A, g)."""
+    _, A, g = context
+    return at(A, i, like) * at(g, i, like)
+
+
+@jit
+def add_matvec(W, x, out):
+    """``out += W x`` for W (m, n), x (n,), out (m,)."""
+    if len(x) > 0:
+        product(W, x, _from_first, to_first, (out,))
+
+
+# --- gradients of weights, once for many steps -----------------------------------------------------
+
+
 def add_outer(grad, G, F):
-    """``grad[i, j] += sum over t and lanes of G[t, i] F[t, j]``: a weight gradient, once a sequence.
+    """``grad[i, j] += sum over t and lanes of G[t, i] F[t, j]``.
 
-    grad (m, n) numbers; G (T, m) and F (T, n) elements. The lanes are summed once a tile and block.
+    grad (m, n) numbers; G (T, m) and F (T, n) elements: a few dozen rows, which the cache holds.
     """
-    T, m = len(G), G.shape[1]
-    n = F.shape[1]
-    for start in range(0, T, _BLOCK):
-        stop = min(T, start + _BLOCK)
-        i = 0
-        while i + 4 <= m:
-            j = 0
-            while j + 4 <= n:
-                _add_outer_4x4(grad, G, F, start, stop, i, j)
-                j += 4
-            while j < n:
-                for r in range(4):
-                    _add_outer_1x1(grad, G, F, start, stop, i + r, j)
-                j += 1
-            i += 4
-        while i < m:
-            j = 0
-            while j + 4 <= n:
-                _add_outer_1x4(grad, G, F, start, stop, i, j)
-                j += 4
-            while j < n:
-                _add_outer_1x1(grad, G, F, start, stop, i, j)
-                j += 1
-            i += 1
+    for j in range(0, F.shape[1], 4):
+        for i in range(0, G.shape[1], 4):
+            outer_4x4(grad, G, F, i, j)
+
+
+@jit
+def _add_outer_units(grad, G, F):
+    """Of one sequence: F's units lie in the registers, so it should be the longer of the two."""
+    m, n = G.shape[1], F.shape[1]
+    j = 0
+    while j + 16 <= n:
+        for i in range(0, m, 4):
+            outer_4_units16(grad, G, F, i, j)
+        j += 16
+    while j + 4 <= n:
+        for i in range(0, m, 4):
+            outer_4_units4(grad, G, F, i, j)
+        j += 4
+    while j < n:
+        for i in range(0, m, 4):
+            outer_4_units1(grad, G, F, i, j)
+        j += 1
+
+
+def _add_outer_of_units(grad, G, F):
+    if F.shape[1] >= G.shape[1]:
+        _add_outer_units(grad, G, F)
+    else:
+        _add_outer_units(grad.T, F, G)
+
+
+@overload(add_outer, jit_options=OPTIONS)
+def _choose_add_outer(grad, G, F):
+    return add_outer if isinstance(G.dtype, Vector) else _add_outer_of_units
+
+
+@jit
+def _sum_unit(context, i, like):
+    grad, G = context
+    a = like
+    for t in range(len(G)):
+        a = a + at(G[t], i, like)
+    put(grad, i, at(grad, i, like) + total(a))
 
 
 @jit
 def add_sum(grad, G):
     """``grad[i] += sum over t and lanes of G[t, i]``: the gradient of a bias."""
-    T, m = len(G), G.shape[1]
-    for i in range(m):
-        a = zero_of(G[0, i])
-        for t in range(T):
-            a = a + G[t, i]
-        grad[i] += total(a)
+    each(G[0], _sum_unit, (grad, G))
+
+
+@jit
+def _dot_unit(context, i, like):
+    grad, G, Z = context
+    a = like
+    for t in range(len(G)):
+        a = muladd(at(G[t], i, like), at(Z[t], i, like), a)
+    put(grad, i, at(grad, i, like) + total(a))
 
 
 @jit
 def add_dot(grad, G, Z):
     """``grad[i] += sum over t and lanes of G[t, i] Z[t, i]``: the gradient of a diagonal."""
-    T, m = len(G), G.shape[1]
-    for i in range(m):
-        a = zero_of(G[0, i])
-        for t in range(T):
-            a = muladd(G[t, i], Z[t, i], a)
-        grad[i] += total(a)
+    each(G[0], _dot_unit, (grad, G, Z))
+
+
+# --- tests -----------------------------------------------------------------------------------------
 
 
 def all_finite(x):
@@ -286,10 +267,10 @@ def _all_finite_of_numbers(x):
         i = 0
         sums = zeros16(x)
         while i + 16 <= n:
-            a = load_like(sums, x, i, 0)
+            a = at(x, i, sums)
             sums = sums + (a - a)  # 0, or NaN
             i += 16
-        poison = total(sums)
+        poison = sum_of_units(sums)
         while i < n:
             poison += x[i] - x[i]
             i += 1

@@ -7,186 +7,312 @@ added in a fixed order, so that threads change no bit.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arrays import as_floats, from_vector, n_parameters
-from ._jit import jit, kernel
-from ._lanes import LANES, as_lanes, borrowed, empty, total, zero_of
+from ._arrays import as_floats, from_vector, map_arrays, n_parameters
+from ._jit import inlined, jit, kernel
+from ._lanes import LANES, borrowed, by_columns, elements, empty, muladd, total, where_known, zero_of
 from ._products import add_matvec, add_outer
+from .data import as_source
 from .forcing import forcing_weights
 from .model import Model, as_model
 from .models._base import model_of, parameter_gradient, state_gradient, step_kernel
 from .observation import (
     Identity,
+    keeps_unforced,
     n_observed,
     observation_parameter_gradient,
     observe_gradient,
     observe_kernel,
+    pulled_kernel,
     signal_inverse,
     signal_kernel,
+    signal_parameter_gradient,
     start_kernel,
 )
 
 
 class Tape(NamedTuple):
-    """What a block of sequences keeps on the way forward, and needs on the way back; last axis the lanes."""
+    """What a block of sequences keeps on the way forward, and needs on the way back.
 
-    X: np.ndarray  # (T+1, N) observations
+    The last axis, left out here, is that of the lanes; a tape for one sequence alone has none. A tape of L rows
+    holds the steps of one segment: all of them, unless `checkpoint_segments` cuts the sequence. B rows
+    at a time go into the gradient.
+    """
+
+    X: np.ndarray  # (T+1, N) observations; NaN where they are missing, but for the first row
     U: np.ndarray  # (T+1, K) inputs
-    Z: np.ndarray  # (T, M) states that are stepped from, after forcing
-    O: np.ndarray  # (T, M) states that are stepped to, before forcing
-    F: np.ndarray  # (T, n_f) kept by the model
-    D: np.ndarray  # (T, n_d) kept by the model; its deltas on the way back
-    E: np.ndarray  # (T, N) dLoss / dx_hat
-    G: np.ndarray  # (T, M) dLoss / dO
+    starts: np.ndarray  # (segments, M) the state that each segment is stepped from
+    Z: np.ndarray  # (L+1, M) states that are stepped from, after forcing
+    O: (
+        np.ndarray
+    )  # (L, M) states that are stepped to, before forcing; Z[1:] where nothing needs them after it
+    D: np.ndarray  # (L, n_d) kept by the model; its deltas on the way back
+    E: np.ndarray  # (L, N) dLoss / dx_hat
+    F: np.ndarray  # (B, n_f) the model's
+    G: np.ndarray  # (B+1, M) dLoss / dO, after one row for what goes on to the block before
     signal: np.ndarray  # (2, forced) the forcing signal; the sum of its gradients
-    dz: np.ndarray  # (1, M) dLoss / dZ of the step at hand
     work: np.ndarray  # (n_work,) the model's own
-    weight: np.ndarray  # (1,) 1 / (T S N), and 0 in lanes without a sequence
+    weight: np.ndarray  # (1,) 1 / (observed entries of the batch), and 0 in lanes without a sequence
 
 
-def new_tape(model: Model, n_steps: int) -> Tape:
-    """Allocate the tape of one block of sequences of n_steps + 1 observations."""
+class Workspace(NamedTuple):
+    """A tape and its gradient, made once a fit."""
+
+    tape: Tape
+    columns: Any  # the latent model with its matrices transposed, where a tape has no lanes; else ()
+    vector: np.ndarray  # the gradient
+    views: Any  # (latent, observation) in arrays that are views of the vector
+
+
+# A block of steps should stay in the second-level cache, and be long enough to make up for the sums over lanes.
+_BLOCK_BYTES = 2**19
+_BLOCK_STEPS = 16, 64
+
+# The largest batch whose sequences are taken one by one: more of them fill enough lanes.
+_MOST_SINGLE = 3
+
+
+def n_lanes(n_sequences: int) -> int:
+    """How many sequences a tape is to take at once."""
+    return 1 if n_sequences <= _MOST_SINGLE else LANES
+
+
+def new_workspace(
+    model: Model, n_steps: int, lanes: int = LANES, segments: int = 1, share: Workspace | None = None
+) -> Workspace:
+    """Allocate what one block of sequences of n_steps + 1 observations needs.
+
+    A workspace that is used after `share`, never beside it, can take over most of its tape.
+    """
     latent, observation = model.latent, model.observation
+    dtype = latent.A.dtype
     M, K = latent.C.shape
     N = n_observed(observation)
     T = n_steps
     widths = model_of(latent).tape_widths(latent)
     forced = N if isinstance(observation, Identity) else M
+
+    step_bytes = (widths.f + widths.d + 2 * M + N) * lanes * dtype.itemsize
+    B = min(T, int(np.clip(_BLOCK_BYTES // step_bytes, *_BLOCK_STEPS)))
+    L = min(T, -(-T // (B * segments)) * B)  # whole blocks, so that segments change no sum's order
     shapes = {
         "X": (T + 1, N),
         "U": (T + 1, K),
-        "Z": (T, M),
-        "O": (T, M),
-        "F": (T, widths.f),
-        "D": (T, widths.d),
-        "E": (T, N),
-        "G": (T, M),
+        "starts": (-(-T // L), M),
+        "Z": (L + 1, M),
+        "O": (L, M),
+        "D": (L, widths.d),
+        "E": (L, N),
+        "F": (B, widths.f),
+        "G": (B + 1, M),
         "signal": (2, forced),
-        "dz": (1, M),
         "work": (widths.work,),
         "weight": (1,),
     }
-    return Tape(**{name: empty(shape, latent.A.dtype) for name, shape in shapes.items()})
+    own = {"X", "U", "weight"} if share else set(shapes)
+    arrays = share.tape._asdict() if share else {}
+    arrays |= {name: empty(s, dtype, lanes) for name, s in shapes.items() if name in own}
+    if not share and not keeps_unforced(observation):
+        arrays["O"] = arrays["Z"][1:]
+    parameters = (latent, observation)
+    vector = np.zeros(n_parameters(parameters), dtype)
+    columns = map_arrays(_transposed_copy, tuple(latent)) if lanes == 1 else ()
+    if lanes == 1:
+        columns = type(latent)(*columns)
+    return Workspace(Tape(**arrays), columns, vector, from_vector(parameters, vector))
 
 
-@kernel
-def block_gradient(parameters, inverse, a, tape, vector, views):
-    """Loss of the block on the tape; its gradient replaces `vector`, of which `views` are the arrays."""
-    latent, observation = borrowed(parameters)
-    grad_latent, grad_observation = borrowed(views)
-    inverse, a = borrowed(inverse), borrowed(a)
-    vector[:] = 0
-    X, U, Z, O = as_lanes(tape.X), as_lanes(tape.U), as_lanes(tape.Z), as_lanes(tape.O)
-    F, D, E, G = as_lanes(tape.F), as_lanes(tape.D), as_lanes(tape.E), as_lanes(tape.G)
-    signals, dz, work = as_lanes(tape.signal), as_lanes(tape.dz), as_lanes(tape.work)
-    weight = as_lanes(tape.weight)[0]
-    T, M = len(Z), Z.shape[1]
-    signal, signal_gradient = signals[0], signals[1]
-    forced = len(signal)
+def _transposed_copy(array: np.ndarray) -> np.ndarray:
+    return array.T.copy()
+
+
+# --- kernels ---------------------------------------------------------------------------------------
+
+
+@jit
+def _step_forward(latent, observation, inverse, a, tape, first, rows, loss):
+    """Fill the tape's rows for the steps from `first` on, from Z[0]; add squared errors to the loss.
+
+    Z[r+1] = (1 - a) O[r] + a signal(X), O[r] = F(Z[r]) + C U.
+    """
+    X, U, Z, O, D, E, f = tape.X, tape.U, tape.Z, tape.O, tape.D, tape.E, tape.F[0]
+    signal, weight = tape.signal[0], tape.weight[0]
+    T, M = len(X) - 1, Z.shape[1]
     driven = U.shape[1] > 0
-
-    # Forward. Z[t] = (1 - a[t]) O[t-1] + a[t] signal(X[t]); O[t] = F(Z[t]) + C U[t].
-    loss = zero_of(weight)
-    start_kernel(observation, inverse, X[0], Z[0])
-    for t in range(T):
-        if t > 0:
-            for i in range(M):
-                Z[t, i] = O[t - 1, i]
-            if a[t] > 0:
-                signal_kernel(observation, inverse, X[t], signal)
-                for i in range(forced):
-                    Z[t, i] = (1 - a[t]) * Z[t, i] + a[t] * signal[i]
-        step_kernel(latent, Z[t], F[t], D[t], O[t])
+    for r in range(rows):
+        t = first + r
+        step_kernel(latent, Z[r], f, D[r], O[r])
         if driven:
-            add_matvec(latent.C, U[t], O[t])
-        observe_kernel(observation, O[t], E[t])
+            add_matvec(latent.C, U[t], O[r])
+        observe_kernel(observation, O[r], E[r])
         for i in range(E.shape[1]):
-            error = E[t, i] - X[t + 1, i]
-            loss = loss + error * error
-            E[t, i] = (weight + weight) * error
-
-    # Back. G[t] = dLoss/dO[t], from the error at t+1 and from the next step's state, past its forcing.
-    for i in range(len(work)):
-        work[i] = zero_of(weight)
-    for i in range(forced):
-        signal_gradient[i] = zero_of(weight)
-    for i in range(M):
-        dz[0, i] = zero_of(weight)
-    for s in range(T):
-        t = T - 1 - s
-        for i in range(M):
-            G[t, i] = dz[0, i]
+            error = where_known(X[t + 1, i], E[r, i] - X[t + 1, i], zero_of(weight))
+            loss = muladd(error, error, loss)
+            E[r, i] = (weight + weight) * error
+        if keeps_unforced(observation):
+            for i in range(M):
+                Z[r + 1, i] = O[r, i]
         if t + 1 < T and a[t + 1] > 0:
-            for i in range(forced):
-                signal_gradient[i] = signal_gradient[i] + a[t + 1] * dz[0, i]
-                G[t, i] = (1 - a[t + 1]) * dz[0, i]
-        observe_gradient(observation, E[t], G[t])
-        state_gradient(latent, F[t], D[t], work, G[t], dz[0])
-
-    # Parameters, once for the whole sequence.
-    parameter_gradient(latent, Z, F, D, work, G, grad_latent)
-    if driven and latent.learnable_C:
-        add_outer(grad_latent.C, G, U[:T])
-    observation_parameter_gradient(observation, inverse, X, O, E, dz, signals[1:], grad_observation)
-    return total(loss * weight)
-
-
-@jit
-def fill_tape(tape, X, U, windows, block, rng, noise):
-    """Copy a block's windows of X and U into its lanes, with Gaussian noise on X.
-
-    Lanes left over repeat the last window at weight 0: they diverge only where a real one does, which zeros
-    would not promise.
-    """
-    rows, N, lanes = tape.X.shape
-    K = tape.U.shape[1]
-    S = len(windows)
-    X, U, X_lanes, U_lanes, weight = (
-        borrowed(X),
-        borrowed(U),
-        borrowed(tape.X),
-        borrowed(tape.U),
-        borrowed(tape.weight),
-    )
-    for lane in range(lanes):
-        s = block * lanes + lane
-        real = s < S
-        first = windows[s] if real else windows[S - 1]
-        weight[0, lane] = 1.0 / ((rows - 1) * S * N) if real else 0.0
-        noisy = noise > 0 and real
-        for t in range(rows):
-            for i in range(N):
-                x = X[first + t, i]
-                if noisy:
-                    x += noise * rng.standard_normal()
-                X_lanes[t, i, lane] = x
-            for k in range(K):
-                U_lanes[t, k, lane] = U[first + t, k]
-
-
-@jit
-def batch_gradient(parameters, inverse, a, X, U, windows, rng, noise, workspace, gradient):
-    """Loss of a batch of windows; its gradient replaces the vector `gradient`.
-
-    The workspace is one tape, a vector, and (latent, observation) as views of that vector.
-    """
-    tape, vector, views = workspace
-    gradient[:] = 0
-    loss = 0.0
-    for block in range(n_blocks(len(windows))):
-        fill_tape(tape, X, U, windows, block, rng, noise)
-        loss += block_gradient(parameters, inverse, a, tape, vector, views)
-        add_block(gradient, vector)
+            signal_kernel(observation, inverse, X[t + 1], signal)
+            for i in range(len(signal)):
+                forced = (1 - a[t + 1]) * Z[r + 1, i] + a[t + 1] * signal[i]
+                Z[r + 1, i] = where_known(signal[i], forced, Z[r + 1, i])
     return loss
 
 
 @jit
-def n_blocks(n_sequences):
+def _step_back(latent, observation, a, tape, first, rows, grad_latent, grad_observation):
+    """Take the gradient back over the tape's rows, in blocks; G[0] comes in, and goes out, as dLoss/dZ.
+
+    G[k+1] = dLoss/dO of the block's k-th step: from its error, and from the next step's state, past its forcing.
+    """
+    X, U, Z, O, D, E, F = tape.X, tape.U, tape.Z, tape.O, tape.D, tape.E, tape.F
+    G, work = tape.G, tape.work
+    signal_gradient, zero = tape.signal[1], zero_of(tape.weight[0])
+    T, M, B = len(X) - 1, Z.shape[1], len(F)
+    forced = len(signal_gradient)
+    stop = rows
+    while stop > 0:
+        start = (stop - 1) // B * B
+        n = stop - start
+        for i in range(M):
+            G[n, i] = G[0, i]
+        for i in range(len(work)):
+            work[i] = zero
+        for s in range(n):
+            k = n - 1 - s
+            r = start + k
+            g = G[k + 1]
+            w = a[first + r + 1] if first + r + 1 < T else zero_of(a[0])
+            if w > 0:
+                for i in range(forced):
+                    pulled = where_known(pulled_kernel(observation, X[first + r + 1], i), w * g[i], zero)
+                    signal_gradient[i] = signal_gradient[i] + pulled
+                    g[i] = g[i] - pulled
+            observe_gradient(observation, E[r], g)
+            state_gradient(latent, Z[r], F[k], D[r], work, g, G[k])
+        g = G[1 : n + 1]
+        parameter_gradient(latent, Z[start:stop], F[:n], D[start:stop], work, g, grad_latent)
+        if U.shape[1] > 0 and latent.learnable_C:
+            add_outer(grad_latent.C, g, U[first + start : first + stop])
+        observation_parameter_gradient(observation, O[start:stop], E[start:stop], grad_observation)
+        stop = start
+
+
+@inlined
+def block_gradient(parameters, inverse, a, workspace):
+    """Loss of the block on the tape; its gradient replaces the workspace's."""
+    latent, observation = borrowed(parameters)
+    grad_latent, grad_observation = borrowed(workspace.views)
+    inverse, a, columns = borrowed(inverse), borrowed(a), borrowed(workspace.columns)
+    workspace.vector[:] = 0
+    stepping = by_columns(latent, columns)  # one sequence takes its matrices column by column
+    tape = elements(workspace.tape)
+    X, Z, G, starts, weight = tape.X, tape.Z, tape.G, tape.starts, tape.weight[0]
+    T, L, M = len(X) - 1, len(tape.D), Z.shape[1]
+    segments = len(starts)
+
+    loss = zero_of(weight)
+    start_kernel(observation, inverse, X[0], Z[0])
+    for s in range(segments):
+        rows = min(L, T - s * L)
+        for i in range(M):
+            starts[s, i] = Z[0, i]
+        loss = _step_forward(stepping, observation, inverse, a, tape, s * L, rows, loss)
+        for i in range(M):
+            Z[0, i] = Z[rows, i]
+
+    for i in range(M):
+        G[0, i] = zero_of(weight)
+    for i in range(len(tape.signal[1])):
+        tape.signal[1, i] = zero_of(weight)
+    for back in range(segments):
+        s = segments - 1 - back
+        rows = min(L, T - s * L)
+        for i in range(M):
+            Z[0, i] = starts[s, i]
+        if back > 0:  # the last segment is on the tape still
+            _step_forward(stepping, observation, inverse, a, tape, s * L, rows, zero_of(weight))
+        _step_back(latent, observation, a, tape, s * L, rows, grad_latent, grad_observation)
+    signal_parameter_gradient(observation, inverse, X, G[:1], tape.signal[1:], grad_observation)
+    return total(loss * weight)
+
+
+@jit
+def n_observed_entries(source, windows, n_steps):
+    """How many entries the loss of a batch compares."""
+    X = borrowed(source.X)
+    N = X.shape[1]
+    if not source.masked:
+        return len(windows) * n_steps * N
+    n = 0
+    for first in windows:
+        for t in range(first + 1, first + n_steps + 1):
+            for i in range(N):
+                if not math.isnan(X[t, i]):
+                    n += 1
+    return max(n, 1)
+
+
+@jit
+def fill_tape(tape, source, windows, n_entries, block, rng, noise):
+    """Copy a block's windows into its lanes, with Gaussian noise on the observations.
+
+    Lanes left over repeat the last window at weight 0: they diverge only where a real one does, which zeros
+    would not promise.
+    """
+    rows, N, K = tape.X.shape[0], tape.X.shape[1], tape.U.shape[1]
+    lanes, S = tape.weight.size, len(windows)
+    X, starts, U, shift, scale = (
+        borrowed(source.X),
+        borrowed(source.starts),
+        borrowed(source.U),
+        borrowed(source.shift),
+        borrowed(source.scale),
+    )
+    windows, weight = borrowed(windows), borrowed(tape.weight.reshape(lanes))
+    X_lanes = borrowed(tape.X.reshape((rows, N, lanes)))
+    U_lanes = borrowed(tape.U.reshape((rows, K, lanes)))
+    first = block * lanes
+    real = min(lanes, S - first)
+    for lane in range(lanes):
+        weight[lane] = 1.0 / n_entries if lane < real else 0.0
+    for t in range(rows):
+        for i in range(N):
+            for lane in range(lanes):
+                row = windows[first + min(lane, real - 1)] + t
+                x = starts[row, i] if t == 0 else X[row, i]
+                X_lanes[t, i, lane] = (x - shift[i]) * scale[i]
+        for k in range(K):
+            for lane in range(lanes):
+                U_lanes[t, k, lane] = U[windows[first + min(lane, real - 1)] + t, k]
+        if noise > 0:
+            for i in range(N):
+                for lane in range(real):
+                    X_lanes[t, i, lane] += noise * rng.standard_normal()
+
+
+@inlined
+def batch_gradient(parameters, inverse, a, source, windows, rng, noise, workspace, gradient):
+    """Loss of a batch of windows; its gradient replaces the vector `gradient`."""
+    gradient[:] = 0
+    loss = 0.0
+    n_entries = n_observed_entries(source, windows, len(workspace.tape.X) - 1)
+    for block in range(n_blocks(len(windows), workspace.tape.weight.size)):
+        fill_tape(workspace.tape, source, windows, n_entries, block, rng, noise)
+        loss += block_gradient(parameters, inverse, a, workspace)
+        add_block(gradient, workspace.vector)
+    return loss
+
+
+@jit
+def n_blocks(n_sequences, lanes):
     """How many blocks of lanes a batch takes."""
-    return (n_sequences + LANES - 1) // LANES
+    return (n_sequences + lanes - 1) // lanes
 
 
 @jit
@@ -197,18 +323,13 @@ def add_block(gradient, vector):
 
 
 @kernel
-def _batch_gradient(parameters, inverse, a, X, U, windows, rng, noise, workspace, gradient):
-    return batch_gradient(parameters, inverse, a, X, U, windows, rng, noise, workspace, gradient)
+def _batch_gradient(parameters, inverse, a, source, windows, rng, noise, workspace, gradient):
+    return batch_gradient(parameters, inverse, a, source, windows, rng, noise, workspace, gradient)
 
 
-def new_workspace(model: Model, n_steps: int) -> tuple[Tape, np.ndarray, Any]:
-    """A tape, a gradient vector, and (latent, observation) as views of that vector."""
-    parameters = (model.latent, model.observation)
-    vector = np.zeros(n_parameters(parameters), model.latent.A.dtype)
-    return new_tape(model, n_steps), vector, from_vector(parameters, vector)
-
-
-def loss_and_grad(model: Model, X: Any, inputs: Any = None, forcing: Any = None) -> tuple[float, Model]:
+def loss_and_grad(
+    model: Model, X: Any, inputs: Any = None, forcing: Any = None, checkpoint_segments: int = 1
+) -> tuple[float, Model]:
     """Mean squared error of a forced rollout over a batch, and its exact gradient.
 
     Parameters
@@ -221,6 +342,9 @@ def loss_and_grad(model: Model, X: Any, inputs: Any = None, forcing: Any = None)
         External inputs, needed where the model has any; row t drives the step from t to t+1.
     forcing : STF, GTF or None
         Teacher forcing; None lets every sequence run freely from its start.
+    checkpoint_segments : int, optional
+        Keep the states of one of so many segments at a time, and step through the others again on the way back:
+        about a third more time, memory by so much less. The results are the same to the bit.
 
     Returns
     -------
@@ -265,14 +389,15 @@ def loss_and_grad(model: Model, X: Any, inputs: Any = None, forcing: Any = None)
     U = as_floats("inputs", U, dtype, (S, T + 1, K))
     a = forcing_weights(forcing, T).astype(dtype)
     parameters = (model.latent, model.observation)
-    workspace = new_workspace(model, T)
-    gradient = np.empty_like(workspace[1])
+    if checkpoint_segments != int(checkpoint_segments) or checkpoint_segments < 1:
+        raise ValueError(f"checkpoint_segments: got {checkpoint_segments!r}, expected an integer at least 1")
+    workspace = new_workspace(model, T, n_lanes(S), checkpoint_segments)
+    gradient = np.empty_like(workspace.vector)
     loss = _batch_gradient(
         parameters,
         signal_inverse(model.observation),
         a,
-        X.reshape(S * (T + 1), N),
-        U.reshape(S * (T + 1), K),
+        as_source(X.reshape(S * (T + 1), N), U.reshape(S * (T + 1), K)),
         np.arange(S) * (T + 1),
         np.random.default_rng(0),  # draws nothing: the noise is 0
         0.0,

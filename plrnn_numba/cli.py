@@ -9,9 +9,11 @@ import json
 import math
 import os
 import signal
+import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +22,7 @@ import numpy as np
 from . import run as runs
 from ._schema import ConfigError, nearest, write
 from .config import Config, read_config_file
-from .data import DataError, as_trials, load_array
+from .data import DataError, as_trials, load_array, stays_on_disk
 from .measures import Evaluation
 from .model import Model, predict
 from .models._base import MODELS
@@ -156,6 +158,7 @@ def starting_configuration(name: str, latent_dim: int | None = None) -> str:
         "# the default that stands here, and may be left out.",
         "",
         f"latent_dim = {M}  # number of latent units",
+        f"missing = {json.dumps(config.missing)}  # what NaN is: 'error', or, by 'mask', not observed",
         f"standardize = {json.dumps(config.standardize)}  # scale each column to mean 0 and standard deviation 1",
         f"seed = {config.seed}  # of every random number",
         f'dtype = "{config.dtype}"  # or "float64"',
@@ -212,7 +215,7 @@ def _train(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return DIVERGED
-    if signals.received or result.status != "finished":
+    if signals.received or result.status not in ("finished", "early"):
         print(
             f"plrnn-numba: stopped in epoch {trainer.epoch + 1} of {trainer.config.training.epochs}; "
             f"go on with: plrnn-numba train --resume --out {run.folder}",
@@ -315,17 +318,31 @@ def _resume(options: argparse.Namespace) -> tuple[Run, Trainer]:
         raise CommandError("--resume: the run has its own configuration; leave --set out")
     run = Run.open(options.out)
     config = run.config()
-    state, meta = run.state()
-    if meta["config"] != config.to_dict():
-        raise RunError(f"{run.folder}: config.json is not the one that the checkpoint was trained with")
+    state = None
+    if run.has_checkpoint():
+        state, meta = run.state()
+        if meta["config"] != config.to_dict():
+            changed = _differences(meta["config"], config.to_dict())
+            raise RunError(
+                f"{run.folder}: config.json is not the one that the checkpoint was trained with; it differs in {changed}"
+            )
     source = run.read_json("run.json")["source"]
     series, inputs, _, _, now = _load_data(argparse.Namespace(**source["options"]), config.to_dict())
     if now["fingerprint"] != source["fingerprint"]:
         raise RunError(f"{run.folder}: the data are not those that the run was started with")
     test, test_inputs = run.test_data()
     trainer = Trainer(series, config, inputs, test, test_inputs)
-    trainer.restore(state)
+    if state is not None:
+        trainer.restore(state)
     return run, trainer
+
+
+def _differences(old: Any, new: Any, path: str = "") -> str:
+    """The keys in which two configurations differ."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return f"{path} ({old!r} then, {new!r} now)"
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    return ", ".join(_differences(old.get(k), new.get(k), f"{path}.{k}" if path else k) for k in keys)
 
 
 def _run_folder(options: argparse.Namespace) -> Path:
@@ -399,7 +416,9 @@ def _fingerprint(series: Any, inputs: Any) -> str:
     for name, given in (("X", series), ("inputs", inputs)):
         for trial in [] if given is None else as_trials(name, given):
             digest.update(repr((name, trial.shape, trial.dtype.str)).encode())
-            digest.update(np.ascontiguousarray(trial).data)
+            # Of a file that stays on disk a thousand rows, or reading it would take longer than a training.
+            rows = slice(None, None, len(trial) // 1000 if stays_on_disk([trial]) else 1)
+            digest.update(np.ascontiguousarray(trial[rows]).data)
     return digest.hexdigest()[:32]
 
 
@@ -539,9 +558,19 @@ def _warmup(options: argparse.Namespace) -> int:
     for name in options.models:
         if name not in MODELS:
             raise CommandError(f"NAME: got {name!r}, allowed are {', '.join(MODELS)}{nearest(name, MODELS)}")
-    for name in options.models or MODELS:
-        (seconds,) = warmup([name], dtypes=[options.dtype]).values()
-        print(f"{name:<16} {seconds:6.1f} s", flush=True)
+    names = options.models or list(MODELS)
+    if len(names) == 1:
+        (seconds,) = warmup(names, dtypes=[options.dtype]).values()
+        print(f"{names[0]:<16} {seconds:6.1f} s", flush=True)
+        return DONE
+    # The compiler takes one core at a time in a process: so a process each, as many at once as there are cores.
+    command = [sys.executable, "-m", __package__, "warmup", "--dtype", options.dtype]
+    with ThreadPoolExecutor(os.cpu_count()) as executor:
+        for done in executor.map(
+            lambda name: subprocess.run([*command, name], stdout=subprocess.PIPE), names
+        ):
+            print(done.stdout.decode(), end="", flush=True)
+            done.check_returncode()
     return DONE
 
 

@@ -53,13 +53,28 @@ class Training:
         0.0, at_least(0), "standard deviation of Gaussian noise on each batch, in the model's units"
     )
     n_threads: int = option(1, at_least(1), "threads that share a batch; changes no result")
+    checkpoint_segments: int = option(
+        1, at_least(1), "parts of a sequence, of which one is kept in memory; changes no result"
+    )
+    early_stopping: int | None = option(
+        None, at_least(1), "stop after this many evaluations without a lower D_stsp; null for never"
+    )
     lambda_ar: float = option(1.0, at_least(0), "weight of the ar_epsilon regularizer")
 
 
 @dataclasses.dataclass(frozen=True)
 class Regularization:
-    l2: float = option(0.0, at_least(0), "L2 weight of the latent step model's learnable arrays")
+    l2: float = option(0.0, at_least(0), "L2 weight of the latent step model: A to 1, the other arrays to 0")
     l2_observation: float = option(0.0, at_least(0), "L2 weight of the observation model's arrays")
+    condition_number: float = option(
+        0.0, at_least(0), "weight of the condition number of an affine model's B"
+    )
+    mar: float = option(
+        0.0,
+        at_least(0),
+        "weight of manifold attractor regularization: A to 1, W and h to 0, of the last units",
+    )
+    mar_units: int = option(0, at_least(0), "how many of the last latent units that is for")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +97,9 @@ class Config:
         Number M of latent units.
     latent_step : LatentStep
         In plain data ``{"name": ..., "hyperparameters": {...}}``.
-    observation, forcing, training, regularization, evaluation, standardize, seed, dtype
-        Have defaults that work.
+    observation, forcing, training, regularization, evaluation, standardize, missing, seed, dtype
+        Have defaults that work. `missing` is what NaN in the data is: an 'error', or, as 'mask', an entry that
+        was not observed, which enters neither loss nor forcing.
 
     Raises
     ------
@@ -113,6 +129,7 @@ class Config:
     regularization: Regularization = Regularization()
     evaluation: Evaluation = Evaluation()
     standardize: bool = True
+    missing: str = "error"
     seed: int = 0
     dtype: str = "float32"
 
@@ -141,12 +158,32 @@ class Config:
                 values[name] = read_value(part, d[name], name)
         for name, hint, rule in (
             ("standardize", bool, None),
+            ("missing", str, one_of("error", "mask")),
             ("seed", int, at_least(0)),
             ("dtype", str, one_of("float32", "float64")),
         ):
             if name in d:
                 values[name] = read_value(hint, d[name], name, rule)
-        return cls(**values)
+        config = cls(**values)
+        config._check_together()
+        return config
+
+    def _check_together(self) -> None:
+        part = self.regularization
+        names = getattr(MODELS[self.latent_step.name].parameters, "_fields", ())
+        if part.mar > 0 and "W" not in names:
+            raise ConfigError(f"regularization.mar: got {part.mar:g}, but {self.latent_step.name} has no W")
+        if part.mar_units > self.latent_dim:
+            raise ConfigError(
+                f"regularization.mar_units: got {part.mar_units}, allowed is at most latent_dim {self.latent_dim}"
+            )
+        if part.mar > 0 and part.mar_units == 0:
+            raise ConfigError("regularization.mar_units: got 0, but regularization.mar needs at least 1 unit")
+        if part.condition_number > 0 and self.observation.name != "affine":
+            raise ConfigError(
+                f"regularization.condition_number: got {part.condition_number:g}, but observation.name is "
+                f"{self.observation.name!r}; only 'affine' has a B"
+            )
 
     @classmethod
     def from_file(cls, path: Any) -> Config:

@@ -23,7 +23,10 @@ class DivergenceWarning(RuntimeWarning):
 
 
 @kernel
-def _step_states(latent, z, s, f, d, out):
+def _step_states(columns, z, s, f, d, out):
+    """One step of each state; `columns` as in `_generate_one`."""
+    latent, z, s = transposed(columns), borrowed(z), borrowed(s)
+    f, d, out = borrowed(f), borrowed(d), borrowed(out)
     for i in range(len(z)):
         step_kernel(latent, z[i], f, d, out[i])
         add_matvec(latent.C, s[i], out[i])
@@ -151,7 +154,7 @@ def step(latent: Any, z: Any, s: Any = None) -> np.ndarray:
     if s is not None:
         drive = as_floats("s", s, latent.A.dtype, (K,) if single else (S, K)).reshape(S, K)
     out = np.empty_like(states)
-    _step_states(latent, states, drive, *_tape(latent), out)
+    _step_states(map_arrays(_transpose, latent), states, drive, *_tape(latent), out)
     return out[0] if single else out
 
 

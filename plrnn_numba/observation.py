@@ -49,7 +49,12 @@ _RCOND = 1e-6
 
 @verb
 def signal_kernel(observation, inverse, x, signal):
-    """What forces the latent state where x is observed: fills signal (units forced,)."""
+    """What forces the latent state where x is observed: fills signal (units forced,); NaN where x is missing."""
+
+
+@verb
+def pulled_kernel(observation, x, i):
+    """NaN where what is missing in x keeps unit i from being forced, else a number."""
 
 
 @verb
@@ -68,11 +73,26 @@ def observe_gradient(observation, e, g):
 
 
 @verb
-def observation_parameter_gradient(observation, inverse, X, O, E, G_start, G_signal, grad):
-    """Add to grad, from X (T+1, N), unforced states O (T, M), errors E (T, N).
+def keeps_unforced(observation):
+    """Whether `observation_parameter_gradient` needs the states as they were before forcing."""
+
+
+@verb
+def observation_parameter_gradient(observation, O, E, grad):
+    """Add to grad, from many steps' unforced states O (T, M), where kept, and errors E (T, N)."""
+
+
+@verb
+def signal_parameter_gradient(observation, inverse, X, G_start, G_signal, grad):
+    """Add to grad what comes by way of the start at X[0] and of the forcing signals.
 
     G_start (1, M) is the loss's derivative by z[0]; G_signal (1, forced) the sum of those by the signals.
     """
+
+
+@verb
+def add_condition_number(observation, weight, grad):
+    """Return ``weight * cond(B)``, the largest singular value over the smallest, and add its gradient."""
 
 
 @verb
@@ -89,6 +109,11 @@ def _identity_signal(observation, inverse, x, signal):
         signal[i] = x[i]
 
 
+@implements(pulled_kernel, Identity)
+def _identity_pulled(observation, x, i):
+    return x[i]
+
+
 @implements(start_kernel, Identity)
 def _identity_start(observation, inverse, x, z):
     N = len(x)
@@ -97,6 +122,11 @@ def _identity_start(observation, inverse, x, z):
     for i in range(N, len(z)):
         z[i] = zero_of(x[0])
     add_matvec(observation.L, x, z[N:])
+
+
+@implements(add_condition_number, Identity)
+def _identity_condition_number(observation, weight, grad):
+    return 0.0
 
 
 @implements(update_inverse, Identity)
@@ -116,8 +146,18 @@ def _identity_observe_gradient(observation, e, g):
         g[i] = g[i] + e[i]
 
 
+@implements(keeps_unforced, Identity)
+def _identity_keeps_unforced(observation):
+    return False
+
+
 @implements(observation_parameter_gradient, Identity)
-def _identity_parameter_gradient(observation, inverse, X, O, E, G_start, G_signal, grad):
+def _identity_parameter_gradient(observation, O, E, grad):
+    pass
+
+
+@implements(signal_parameter_gradient, Identity)
+def _identity_signal_gradient(observation, inverse, X, G_start, G_signal, grad):
     N = X.shape[1]
     add_outer(grad.L, G_start[:, N:], X[:1])
 
@@ -133,14 +173,38 @@ def _affine_signal(observation, inverse, x, signal):
             signal[i] = signal[i] + inverse[i, j] * (x[j] - observation.b[j])
 
 
+@implements(pulled_kernel, Affine)
+def _affine_pulled(observation, x, i):
+    pulled = x[0]
+    for j in range(1, len(x)):
+        pulled = pulled + x[j]
+    return pulled
+
+
 @implements(start_kernel, Affine)
 def _affine_start(observation, inverse, x, z):
     signal_kernel(observation, inverse, x, z)
 
 
+@implements(add_condition_number, Affine)
+def _affine_condition_number(observation, weight, grad):
+    if weight == 0:
+        return 0.0
+    u, s, vt = np.linalg.svd(observation.B, False)
+    last = len(s) - 1
+    kappa = s[0] / s[last]
+    for i in range(grad.B.shape[0]):
+        for j in range(grad.B.shape[1]):
+            grad.B[i, j] += weight * (u[i, 0] * vt[0, j] - kappa * u[i, last] * vt[last, j]) / s[last]
+    return float(weight * kappa)
+
+
 @implements(update_inverse, Affine)
 def _affine_update_inverse(observation, inverse):
-    inverse[:] = np.linalg.pinv(observation.B, _RCOND)
+    found = np.linalg.pinv(observation.B, _RCOND)
+    for i in range(inverse.shape[0]):
+        for j in range(inverse.shape[1]):
+            inverse[i, j] = found[i, j]
 
 
 @implements(observe_kernel, Affine)
@@ -155,11 +219,20 @@ def _affine_observe_gradient(observation, e, g):
     add_matvec(observation.B.T, e, g)
 
 
+@implements(keeps_unforced, Affine)
+def _affine_keeps_unforced(observation):
+    return True
+
+
 @implements(observation_parameter_gradient, Affine)
-def _affine_parameter_gradient(observation, inverse, X, O, E, G_start, G_signal, grad):
-    """b is seen by the observations, and, through ``pinv(B) (x - b)``, by start and signals."""
+def _affine_parameter_gradient(observation, O, E, grad):
     add_outer(grad.B, E, O)
     add_sum(grad.b, E)
+
+
+@implements(signal_parameter_gradient, Affine)
+def _affine_signal_gradient(observation, inverse, X, G_start, G_signal, grad):
+    """b is seen through ``pinv(B) (x - b)`` too."""
     for i in range(len(inverse)):
         g = total(G_start[0, i] + G_signal[0, i])
         for j in range(len(grad.b)):
@@ -205,7 +278,11 @@ def signal_inverse(observation: Any) -> np.ndarray:
 
 
 def initialize_observation(name: str, M: int, N: int, rng: np.random.Generator) -> Any:
-    """Initial values in float64: L zero-mean normal by fan-in, B uniform by fan-in, b zero."""
+    """Initial values in float64: L zero-mean normal by fan-in, B a random one of orthonormal rows or columns, b zero.
+
+    All singular values of B are 1: states started and forced by pinv(B) are as large as the data, whereas those of
+    a B of independent entries can be a hundred times larger, and then training diverges at once.
+    """
     if name == "identity":
         if N > M:
             raise ConfigError(
@@ -213,5 +290,5 @@ def initialize_observation(name: str, M: int, N: int, rng: np.random.Generator) 
                 f"latent_dim {M} and {N} observed; raise latent_dim, or use 'affine'"
             )
         return Identity(rng.standard_normal((M - N, N)) / np.sqrt(N))
-    bound = 1.0 / np.sqrt(M)
-    return Affine(rng.uniform(-bound, bound, (N, M)), np.zeros(N))
+    orthonormal, _ = np.linalg.qr(rng.standard_normal((max(N, M), min(N, M))))
+    return Affine(orthonormal if N >= M else orthonormal.T.copy(), np.zeros(N))

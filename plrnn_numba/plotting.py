@@ -109,7 +109,7 @@ def plot_training(history: dict[str, np.ndarray], title: str = "") -> Any:
     upper, lower = figure.subplots(2, 1, sharex=True)
     epoch = history["epoch"]
     upper.semilogy(epoch, history["loss"], color=_TRUE, linewidth=1, label="loss")
-    for name, style in (("l2", "--"), ("ar", ":")):
+    for name, style in (("l2", "--"), ("ar", ":"), ("mar", "-."), ("condition", (0, (1, 3)))):
         if np.any(history[name] > 0):
             upper.semilogy(epoch, history[name], style, color=_TRUE, linewidth=1, label=f"{name} penalty")
     upper.set_ylabel("loss")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
 from types import TracebackType
 from typing import Any, TextIO
+
+LOGGER = logging.getLogger("plrnn_numba")
 
 _LINE = "epoch {epoch:>{width}}/{n}  loss {loss:.3e}{measures}  {left} left"
 
@@ -14,12 +17,16 @@ _LINE = "epoch {epoch:>{width}}/{n}  loss {loss:.3e}{measures}  {left} left"
 class Progress:
     """Reports epochs to `stream` (standard error): a tqdm bar where that is a terminal and tqdm is there,
     else a plain line for each evaluation.
+
+    The logger "plrnn_numba" gets the same lines at level INFO, for whoever gave it a handler; set to WARNING,
+    it silences the terminal too.
     """
 
     def __init__(self, n_epochs: int, first: int = 0, enabled: bool = True, stream: TextIO | None = None):
         self._n = n_epochs
         self._stream = sys.stderr if stream is None else stream
-        self._enabled = enabled
+        quiet = LOGGER.level > logging.INFO
+        self._enabled = enabled = enabled and not quiet
         self._measures = ""
         self._start = time.perf_counter()
         self._first = first
@@ -59,7 +66,9 @@ class Progress:
         if self._bar is not None:
             self._bar.set_description_str(f"loss {report.loss:.3e}{self._measures}  ", refresh=False)
             self._bar.update()
-        elif report.evaluation is not None or report.epoch == self._n:
+        if report.evaluation is None and report.epoch != self._n:
+            return
+        if self._bar is None or LOGGER.handlers:
             spent = time.perf_counter() - self._start
             left = spent / max(report.epoch - self._first, 1) * (self._n - report.epoch)
             minutes, seconds = divmod(round(left), 60)
@@ -71,4 +80,7 @@ class Progress:
                 measures=self._measures,
                 left=f"{minutes:02d}:{seconds:02d}",
             )
-            print(line, file=self._stream, flush=True)
+            if LOGGER.handlers:
+                LOGGER.info(line)
+            else:
+                print(line, file=self._stream, flush=True)

@@ -16,6 +16,7 @@ import dataclasses
 import io
 import json
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,13 @@ from .config import Config
 from .measures import Evaluation, evaluate
 from .model import Model, predict
 from .plotting import plot_orbits, plot_series, plot_spectra, plot_training, save_figure
+from .regularization import PENALTIES
 from .training import EpochReport, FitResult, Trainer, history_of
 from .versions import versions
 
-METRICS = ("epoch", "loss", "l2", "ar", "alpha", "learning_rate", "D_stsp", "D_H", "PE", "seconds")
+METRICS = ("epoch", "loss", *PENALTIES, "alpha", "learning_rate", "D_stsp", "D_H", "PE", "seconds")
+
+_SECONDS_BETWEEN_CHECKPOINTS = 60
 
 
 class RunError(ValueError):
@@ -76,6 +80,10 @@ class Run:
         """Loss and learning rate of every epoch, and the measures."""
         state, _ = self.state()
         return history_of(state["rows"])
+
+    def has_checkpoint(self) -> bool:
+        """Whether there is one; a run that was killed at once has none."""
+        return (self.folder / "checkpoints" / "last.npz").exists()
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The last checkpoint."""
@@ -170,11 +178,14 @@ def train(
     progress: bool = True,
     callback: Callable[[EpochReport], Any] | None = None,
 ) -> FitResult:
-    """Run a training, with a checkpoint at each evaluation and at its end."""
+    """Run a training, with a checkpoint at each evaluation, at its end, and not much more than a minute apart."""
+    saved = time.monotonic()
 
     def each_epoch(report: EpochReport) -> Any:
-        if report.evaluation is not None:
+        nonlocal saved
+        if report.evaluation is not None or time.monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
             run.save_progress(trainer)
+            saved = time.monotonic()
         return callback(report) if callback is not None else False
 
     result = trainer.run(each_epoch, progress)

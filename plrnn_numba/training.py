@@ -15,14 +15,30 @@ import numpy as np
 
 from ._arrays import from_vector, to_vector
 from ._jit import jit, kernel
-from .bptt import add_block, batch_gradient, block_gradient, fill_tape, loss_and_grad, n_blocks, new_workspace
+from ._lanes import LANES
+from .bptt import (
+    Workspace,
+    add_block,
+    batch_gradient,
+    block_gradient,
+    fill_tape,
+    loss_and_grad,
+    n_blocks,
+    n_lanes,
+    n_observed_entries,
+    new_workspace,
+)
 from .config import Config
 from .data import (
     DataError,
     as_trials,
     check_trials,
     find_scaling,
+    interpolated,
     make_windows,
+    mapping_of,
+    release,
+    stays_on_disk,
 )
 from .dynamics import generate, jacobian
 from .dynamics import step as step_states
@@ -42,10 +58,11 @@ from .optim import (
     update_in_place,
 )
 from .progress import Progress
-from .regularization import add_penalty, penalty_of
+from .regularization import PENALTIES, add_penalty, penalty_of
 
 # A compiled call runs as many batches as fit into this time, so that Ctrl-C and signals get through.
 _SECONDS_PER_CALL = 0.2
+_MAPPED_WINDOWS_PER_CALL = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +73,9 @@ class EpochReport:
     n_epochs: int
     loss: float
     l2: float
+    mar: float
     ar: float
+    condition: float
     learning_rate: float
     seconds: float
     evaluation: Evaluation | None
@@ -72,12 +91,13 @@ class FitResult:
     model : Model
         The parameters at the end; after divergence, the last finite ones.
     history : dict of ndarray
-        Columns epoch (from 1), loss, l2, ar, learning_rate, seconds, D_stsp, D_H, PE; a row an epoch. The
-        measures are NaN in epochs without an evaluation.
+        Columns epoch (from 1), loss, l2, mar, ar, condition, learning_rate, seconds, D_stsp, D_H, PE; a row an
+        epoch. The penalties are those of the configuration's `regularization` and `ar_epsilon`; the measures are NaN in epochs without an evaluation.
     best_model : Model
         Those of the evaluation with the lowest D_stsp; `model` where there was none.
     status : str
-        'finished', 'diverged', 'stopped' (by a callback or a signal) or 'interrupted' (by Ctrl-C).
+        'finished', 'early' (by `early_stopping`), 'diverged', 'stopped' (by a callback or a signal) or
+        'interrupted' (by Ctrl-C).
     seed : int
         The configuration's.
     compile_seconds, seconds : float
@@ -93,7 +113,7 @@ class FitResult:
     seconds: float
 
 
-COLUMNS = ("epoch", "loss", "l2", "ar", "learning_rate", "seconds", "D_stsp", "D_H", "PE")
+COLUMNS = ("epoch", "loss", *PENALTIES, "learning_rate", "seconds", "D_stsp", "D_H", "PE")
 
 
 def history_of(rows: Any) -> dict[str, np.ndarray]:
@@ -127,12 +147,13 @@ def draw_windows(rng, starts, counts, windows):
 
 
 @jit
-def _finish_batch(loss, gradient, params, moments, penalty, settings, step, sums):
+def _finish_batch(loss, parameters, optimization, settings, step):
     """Penalties, clipping, optimizer; False, with nothing changed, where a number is not finite.
 
-    `sums` (3,) gathers the epoch's loss, L2 penalty and ar penalty.
+    `sums` (5,) gathers the epoch's loss and each of its `PENALTIES`.
     """
-    l2, ar = add_penalty(penalty, params, gradient)
+    params, gradient, grad_observation, moments, penalty, sums, found = optimization
+    add_penalty(penalty, params, parameters[1], gradient, grad_observation, found)
     norm = clip_in_place(gradient, settings.gradient_clip)
     if not math.isfinite(loss + norm):
         return False
@@ -140,8 +161,8 @@ def _finish_batch(loss, gradient, params, moments, penalty, settings, step, sums
     rates = (settings.learning_rate, BETA1, BETA2, EPSILON)
     update_in_place(params, gradient, m, v, settings.optimizer, step, *rates)
     sums[0] += loss
-    sums[1] += l2
-    sums[2] += ar
+    for i in range(len(found)):
+        sums[1 + i] += found[i]
     return True
 
 
@@ -150,13 +171,15 @@ def _train_batches(
     n_batches, rng, data, windows, parameters, inverse, a, workspace, optimization, settings, step
 ):
     """Run n_batches; return how many were, fewer where loss or gradient left the finite numbers."""
-    X, U, starts, counts = data
-    params, gradient, moments, penalty, sums = optimization
+    source, starts, counts = data
+    gradient = optimization[1]
     for batch in range(n_batches):
         update_inverse(parameters[1], inverse)
         draw_windows(rng, starts, counts, windows)
-        loss = batch_gradient(parameters, inverse, a, X, U, windows, rng, settings.noise, workspace, gradient)
-        if not _finish_batch(loss, gradient, params, moments, penalty, settings, step + batch, sums):
+        loss = batch_gradient(
+            parameters, inverse, a, source, windows, rng, settings.noise, workspace, gradient
+        )
+        if not _finish_batch(loss, parameters, optimization, settings, step + batch):
             return batch
     return n_batches
 
@@ -166,20 +189,26 @@ def _train_batches(
 
 @kernel
 def _begin_threaded(rng, data, windows, parameters, inverse, workspaces, noise):
-    X, U, starts, counts = data
+    source, starts, counts = data
     update_inverse(parameters[1], inverse)
     draw_windows(rng, starts, counts, windows)
-    for block in range(n_blocks(len(windows))):
-        fill_tape(workspaces[block][0], X, U, windows, block, rng, noise)
+    n_entries = n_observed_entries(source, windows, len(workspaces[0].tape.X) - 1)
+    for block in range(len(workspaces)):
+        fill_tape(workspaces[block].tape, source, windows, n_entries, block, rng, noise)
 
 
 @kernel
-def _end_threaded(loss, workspaces, optimization, settings, step):
-    params, gradient, moments, penalty, sums = optimization
+def _block_gradient(parameters, inverse, a, workspace):
+    return block_gradient(parameters, inverse, a, workspace)
+
+
+@kernel
+def _end_threaded(loss, parameters, workspaces, optimization, settings, step):
+    gradient = optimization[1]
     gradient[:] = 0
     for workspace in workspaces:
-        add_block(gradient, workspace[1])
-    return _finish_batch(loss, gradient, params, moments, penalty, settings, step, sums)
+        add_block(gradient, workspace.vector)
+    return _finish_batch(loss, parameters, optimization, settings, step)
 
 
 # --- training --------------------------------------------------------------------------------------
@@ -201,16 +230,16 @@ class Trainer:
     ):
         self.config = config = Config.from_dict(config)
         trials = as_trials("X", X)
-        check_trials("X", trials)
+        masked = check_trials("X", trials, missing=config.missing == "mask")
         drives = _as_inputs("inputs", inputs, "X", trials)
         scaling = find_scaling(trials) if config.standardize else None
         n_steps = config.training.sequence_length
-        data = make_windows(trials, drives, n_steps, scaling, config.dtype)
+        data = make_windows(trials, drives, n_steps, scaling, config.dtype, masked)
         self._validation, self._validation_inputs = _validation_series(
-            trials, drives, validation, validation_inputs
+            trials, drives, validation, validation_inputs, config
         )
 
-        model = init_model(config, data.X.shape[1], data.U.shape[1])
+        model = init_model(config, trials[0].shape[1], drives[0].shape[1])
         self._like = (model.latent, model.observation)
         self._scaling = scaling
         self.params = to_vector(self._like)
@@ -228,26 +257,35 @@ class Trainer:
 
         self.epoch = 0
         self.batch = 0
-        self.sums = np.zeros(3)
+        self.sums = np.zeros(1 + len(PENALTIES))
         self.epoch_seconds = 0.0
         self.rows: list[tuple[float, ...]] = []
         self.best = self.params.copy()
         self.best_D_stsp = math.inf
         self.compile_seconds = 0.0
         self.stop_requested = False
+        gradient = np.zeros_like(self.params)
         self._optimization = (
             self.params,
-            np.zeros_like(self.params),
+            gradient,
+            from_vector(self._like, gradient)[1],
             tuple(self.moments),
             penalty_of(config, *self._like),
             self.sums,
+            np.zeros(len(PENALTIES)),
         )
 
     def _prepare_workspaces(self, model: Model, n_steps: int) -> None:
-        blocks = n_blocks(self.config.training.batch_size)
-        self._threads = min(self.config.training.n_threads, blocks)
-        n = blocks if self._threads > 1 else 1
-        self._workspaces = tuple(new_workspace(model, n_steps) for _ in range(n))
+        part = self.config.training
+        lanes = n_lanes(part.batch_size)
+        blocks = n_blocks(part.batch_size, lanes)
+        self._threads = min(part.n_threads, blocks)
+        workspaces: list[Workspace] = []
+        for block in range(blocks if self._threads > 1 else 1):
+            # A thread takes every n-th block, one after the other, on one tape: it stays in the cache.
+            share = workspaces[block % self._threads] if block >= self._threads else None
+            workspaces.append(new_workspace(model, n_steps, lanes, part.checkpoint_segments, share))
+        self._workspaces = tuple(workspaces)
 
     @property
     def model(self) -> Model:
@@ -317,7 +355,7 @@ class Trainer:
         if self._threads > 1:
             rng = np.random.default_rng(0)
             self._begin_threaded(rng)
-            self._block(self._workspaces[0])
+            self._blocks_of_thread(0)
             _end_threaded(math.nan, *self._end_arguments(1))  # not finite: nothing changes
         else:
             self._run_batches(0, 1)
@@ -356,17 +394,24 @@ class Trainer:
             self.config.training.noise,
         )
 
-    def _block(self, workspace: Any) -> float:
-        return block_gradient(self._parameters, self._inverse, self._forcing, *workspace)
+    def _blocks_of_thread(self, thread: int) -> list[float]:
+        return [
+            _block_gradient(self._parameters, self._inverse, self._forcing, workspace)
+            for workspace in self._workspaces[thread :: self._threads]
+        ]
 
     def _end_arguments(self, step: int) -> tuple:
-        return self._workspaces, self._optimization, self._settings(), step
+        return self._parameters, self._workspaces, self._optimization, self._settings(), step
 
     def _run_batches_threaded(self, executor: Any, n: int, step: int) -> int:
         for batch in range(n):
             self._begin_threaded(self.rng)
-            losses = list(executor.map(self._block, self._workspaces))
-            if not _end_threaded(float(sum(losses)), *self._end_arguments(step + batch)):
+            losses = np.zeros(len(self._workspaces))
+            for thread, found in enumerate(executor.map(self._blocks_of_thread, range(self._threads))):
+                losses[thread :: self._threads] = found
+            # Added one by one, in the order of blocks, as one thread does.
+            loss = sum(losses.tolist())
+            if not _end_threaded(loss, *self._end_arguments(step + batch)):
                 return batch
         return n
 
@@ -387,9 +432,12 @@ class Trainer:
             seconds = time.perf_counter() - begin
             self.epoch_seconds += seconds
             self.batch += done
+            release(self._data.source.X)
             if done < n:
                 return "diverged"
             chunk = max(1, int(n * _SECONDS_PER_CALL / max(seconds, 1e-9)))
+            if mapping_of(self._data.source.X) is not None:  # a window may bring half a megabyte into memory
+                chunk = min(chunk, max(1, _MAPPED_WINDOWS_PER_CALL // part.batch_size))
         return "epoch"
 
     def _evaluate(self, steps: int) -> Evaluation:
@@ -401,7 +449,7 @@ class Trainer:
     def _end_epoch(self) -> EpochReport:
         part = self.config
         self.epoch += 1
-        loss, l2, ar = self.sums / part.training.batches_per_epoch
+        loss, l2, mar, ar, condition = map(float, self.sums / part.training.batches_per_epoch)
         due = self.epoch % part.evaluation.every == 0 or self.epoch == part.training.epochs
         found = None
         if due:
@@ -411,14 +459,16 @@ class Trainer:
                 self.best[...] = self.params
         rate = self._learning_rate(self.epoch - 1)
         measures = (math.nan,) * 3 if found is None else (found.D_stsp, found.D_H, found.PE)
-        row = (self.epoch, loss, l2, ar, rate, self.epoch_seconds, *measures)
+        row = (self.epoch, loss, l2, mar, ar, condition, rate, self.epoch_seconds, *measures)
         self.rows.append(tuple(map(float, row)))
         report = EpochReport(
             self.epoch,
             part.training.epochs,
-            float(loss),
-            float(l2),
-            float(ar),
+            loss,
+            l2,
+            mar,
+            ar,
+            condition,
             rate,
             self.epoch_seconds,
             found,
@@ -428,6 +478,13 @@ class Trainer:
         self.batch = 0
         self.epoch_seconds = 0.0
         return report
+
+    def _is_stale(self) -> bool:
+        """Whether as many evaluations as `early_stopping` says have brought no better D_stsp."""
+        patience = self.config.training.early_stopping
+        D_stsp = self.history["D_stsp"]
+        found = D_stsp[~np.isnan(D_stsp)]
+        return patience is not None and len(found) > 0 and len(found) - 1 - int(found.argmin()) >= patience
 
     def run(self, callback: Callable[[EpochReport], Any] | None = None, progress: bool = True) -> FitResult:
         """Train to the end, or until something ends it."""
@@ -447,6 +504,9 @@ class Trainer:
                     bar.update(report)
                     if callback is not None and callback(report):
                         status = "stopped"
+                        break
+                    if self.epoch < n_epochs and self._is_stale():
+                        status = "early"
                         break
         except KeyboardInterrupt:
             status = "interrupted"
@@ -475,7 +535,7 @@ class Trainer:
 def _as_inputs(name: str, inputs: Any, of: str, trials: list[np.ndarray]) -> list[np.ndarray]:
     """The inputs of each trial, (T_i, K); K = 0 where there are none."""
     if inputs is None:
-        return [np.zeros((len(trial), 0)) for trial in trials]
+        return [np.zeros((len(trial), 0), np.float32) for trial in trials]
     drives = as_trials(name, inputs)
     check_trials(name, drives)
     if [len(d) for d in drives] != [len(t) for t in trials]:
@@ -487,22 +547,31 @@ def _as_inputs(name: str, inputs: Any, of: str, trials: list[np.ndarray]) -> lis
 
 
 def _validation_series(
-    trials: list[np.ndarray], drives: list[np.ndarray], validation: Any, validation_inputs: Any
+    trials: list[np.ndarray],
+    drives: list[np.ndarray],
+    validation: Any,
+    validation_inputs: Any,
+    config: Config,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The longest trial of the validation data, or else of the training data, with its inputs."""
     if validation is not None:
         name, of = "validation_inputs", "validation"
         n_columns, K = trials[0].shape[1], drives[0].shape[1]
         trials = as_trials(of, validation)
-        check_trials(of, trials)
+        check_trials(of, trials, missing=config.missing == "mask")
         if trials[0].shape[1] != n_columns:
             raise DataError(f"{of}: got {trials[0].shape[1]} columns, but X has {n_columns}")
         drives = _as_inputs(name, validation_inputs, of, trials)
         if drives[0].shape[1] != K:
             raise DataError(f"{name}: got {drives[0].shape[1]} columns, but inputs has {K}")
     longest = max(range(len(trials)), key=lambda i: len(trials[i]))
-    drive = drives[longest]
-    return trials[longest], drive if drive.shape[1] else None
+    X, drive = trials[longest], drives[longest]
+    if stays_on_disk([X]):
+        rows = config.evaluation.steps * config.evaluation.orbits
+        X, drive = np.array(X[:rows]), drive[:rows]
+    if np.isnan(X).any():
+        X = interpolated(X)
+    return X, drive if drive.shape[1] else None
 
 
 def fit(
@@ -614,7 +683,7 @@ def warmup(
                 "dtype": dtype,
             }
             model = fit(X, config, progress=False).model
-            loss_and_grad(model, X[None, :5])
+            loss_and_grad(model, np.stack([X[:5]] * LANES))
             states = initial_state(model, X[:2])
             step_states(model.latent, states)
             generate(model.latent, states[0], 2)

@@ -78,7 +78,7 @@ def test_train_writes_a_whole_run(trained):
     config = pl.Config.from_file(trained / "config.json")
     assert config == pl.Config.from_dict(CONFIG)
     rows = (trained / "metrics.csv").read_text().splitlines()
-    assert rows[0] == "epoch,loss,l2,ar,alpha,learning_rate,D_stsp,D_H,PE,seconds"
+    assert rows[0] == "epoch,loss,l2,mar,ar,condition,alpha,learning_rate,D_stsp,D_H,PE,seconds"
     assert [row.split(",")[0] for row in rows[1:]] == ["2", "4"]
     record = json.loads((trained / "run.json").read_text())
     assert record["status"] == "finished"
@@ -183,8 +183,8 @@ def test_versions_and_the_module_are_the_same_program(capsys):
 
 
 def test_warmup_compiles_what_later_runs_need(capsys):
-    assert main(["warmup", "PLRNN", "shPLRNN"]) == DONE
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["PLRNN", "shPLRNN"]
+    assert main(["warmup", "PLRNN"]) == DONE
+    assert capsys.readouterr().out.split()[0] == "PLRNN"
     compiled = {name: list(k.signatures) for name, k in kernels().items()}
     t = 0.1 * np.arange(500)
     config = {
@@ -195,6 +195,12 @@ def test_warmup_compiles_what_later_runs_need(capsys):
     model = pl.fit(np.stack([np.sin(t), np.cos(t)], 1), config, progress=False).model
     pl.predict(model, [0.0, 1.0], 5)
     assert {name: list(k.signatures) for name, k in kernels().items()} == compiled
+
+
+@pytest.mark.needs_speed
+def test_warmup_of_several_models_takes_a_process_each(capsys):
+    assert main(["warmup", "shPLRNN", "PLRNN"]) == DONE
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["shPLRNN", "PLRNN"]
 
 
 def test_divergence_exits_with_3_and_keeps_the_last_finite_model(folder, capsys):
@@ -219,6 +225,51 @@ def start_training(folder, *options):
         *options,
     ]
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.needs_speed
+def test_twenty_kills_at_random_moments_change_no_bit(folder):
+    """SIGKILL leaves no time for anything; what is on disk is whole at every moment."""
+    rng = np.random.default_rng(0)
+    changes = [
+        "training.epochs=2000",
+        "training.batches_per_epoch=200",
+        "evaluation.every=50",
+        "training.noise=0.01",
+    ]
+    options = ["--data", "X.npy", *(part for change in changes for part in ("--set", change))]
+    command = [sys.executable, "-m", "plrnn_numba", "train", "--no-plots", "--quiet"]
+
+    def run(*arguments, seconds=None):
+        process = subprocess.Popen([*command, *arguments], cwd=folder, stderr=subprocess.PIPE, text=True)
+        try:
+            _, error = process.communicate(timeout=seconds)
+            return process.returncode, error
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return "killed", ""
+
+    code, error = run("c.json", "--out", "whole", *options)
+    assert code == DONE, error
+    ends = []
+    for _ in range(20):
+        started = (folder / "r" / "config.json").exists()
+        start = ("--resume", "--out", "r") if started else ("c.json", "--out", "r", *options)
+        code, error = run(*start, seconds=rng.uniform(0.3, 2.5))
+        assert code in ("killed", DONE), error
+        ends.append(code)
+    assert ends.count("killed") >= 10  # a fast machine may be done before
+    code, error = run("--resume", "--out", "r")
+    assert code == DONE, error
+    for name in ("model.npz", "best.npz"):
+        with np.load(folder / "whole" / name) as whole, np.load(folder / "r" / name) as killed:
+            for key in whole.files:
+                if key != "meta":
+                    np.testing.assert_array_equal(whole[key], killed[key])
+    tables = [(folder / name / "metrics.csv").read_text().splitlines() for name in ("whole", "r")]
+    first, second = ([line.rpartition(",")[0] for line in table] for table in tables)  # all but the seconds
+    assert first == second
 
 
 @pytest.mark.needs_speed

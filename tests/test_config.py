@@ -46,6 +46,8 @@ def test_the_example_of_the_documentation_is_the_default():
             "gradient_clip": None,
             "noise": 0.0,
             "n_threads": 1,
+            "checkpoint_segments": 1,
+            "early_stopping": None,
         },
         regularization={},
         evaluation={"every": 25},
@@ -90,6 +92,7 @@ configurations = st.builds(
             "seed": st.integers(0, 2**62),
             "dtype": st.sampled_from(["float32", "float64"]),
             "standardize": st.booleans(),
+            "missing": st.sampled_from(["error", "mask"]),
             "training": st.fixed_dictionaries(
                 {},
                 optional={

@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import plrnn_numba as pl
+from plrnn_numba import bptt
 from plrnn_numba._arrays import from_vector, to_vector
 from plrnn_numba.forcing import forcing_weights
 
@@ -22,6 +23,15 @@ seen = {"forward mode": 0.0, "central differences": 0.0}
 def teardown_module():
     if os.environ.get("PLRNN_NUMBA_SHOW_ERRORS"):
         print(*(f"\nlargest relative gradient error, {k}: {v:.2e}" for k, v in seen.items()))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_blocks():
+    """Blocks of a step or three, so that short sequences have several, and one that is not full."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bptt, "_BLOCK_STEPS", (1, 3))
+        patch.setattr(bptt, "_BLOCK_BYTES", 4096)
+        yield
 
 
 def vector(model):
@@ -246,3 +256,25 @@ GOOD = np.zeros((2, 5, 2))
 def test_errors_name_the_argument(arguments, error, message):
     with pytest.raises(error, match=message):
         pl.loss_and_grad(*arguments)
+
+
+@given(problems(), st.integers(1, 4))
+def test_checkpoints_change_no_bit(problem, segments):
+    model, X, U, forcing = problem
+    loss, gradient = pl.loss_and_grad(model, X, U, forcing)
+    same_loss, same = pl.loss_and_grad(model, X, U, forcing, checkpoint_segments=segments)
+    assert loss == same_loss
+    np.testing.assert_array_equal(vector(gradient), vector(same))
+
+
+def test_checkpoints_save_memory():
+    model = pl.init_model(Row("ALRNN", {}).config(20), 3, seed=0)
+    size = lambda n: sum(a.nbytes for a in bptt.new_workspace(model, 20_000, segments=n).tape)  # noqa: E731
+    assert size(20) < size(1) / 5
+
+
+@pytest.mark.parametrize("segments", [0, 1.5, -1])
+def test_checkpoint_segments_are_counted(segments):
+    model = pl.init_model(Row("ALRNN", {}).config(2), 1, seed=0)
+    with pytest.raises(ValueError, match="checkpoint_segments: got"):
+        pl.loss_and_grad(model, np.zeros((1, 3, 1)), checkpoint_segments=segments)

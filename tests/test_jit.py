@@ -119,7 +119,7 @@ def test_importing_compiles_nothing_and_is_quiet():
 
 STEP = """
 import numpy as np, plrnn_numba as pl
-latent = pl.ALRNN([0.5], [[0.0]], [1.0], np.zeros((1, 0)), 0)
+latent = pl.ALRNN([0.5], [[1.0]], [1.0], np.zeros((1, 0)), 0)
 print(pl.generate(latent, [2.0], 2)[1, 0])
 """
 
@@ -136,23 +136,100 @@ def cached(folder):
 @pytest.mark.needs_speed
 def test_an_edited_kernel_never_runs_stale(tmp_path):
     environment = copy_of_the_package(tmp_path)
-    assert run(STEP, **environment) == "2.0"
+    assert run(STEP, **environment) == "4.0"
     first = cached(tmp_path)
     assert first
-    assert run(STEP, **environment) == "2.0"
+    assert run(STEP, **environment) == "4.0"
     assert cached(tmp_path) == first
-    source = tmp_path / "plrnn_numba" / "models" / "alrnn.py"
-    text = source.read_text()
-    assert "latent.A[i] * z[i] + latent.h[i]" in text
-    source.write_text(text.replace("latent.A[i] * z[i] + latent.h[i]", "latent.A[i] * z[i] - latent.h[i]"))
-    assert run(STEP, **environment) == "0.0"
+    model = tmp_path / "plrnn_numba" / "models" / "alrnn.py"
+    edit(model, "zi, relu(zi)", "zi + zi, relu(zi)")
+    assert run(STEP, **environment) == "6.0"
+    edit(
+        tmp_path / "plrnn_numba" / "_products.py", "at(z, i, like), at(h, i, like))", "at(z, i, like), like)"
+    )
+    assert run(STEP, **environment) == "5.0"
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.needs_speed
+def test_an_upgrade_compiles_anew(tmp_path):
+    environment = copy_of_the_package(tmp_path)
+    run(STEP, **environment)
+    before = {path.parent for path in cached(tmp_path)}
+    edit(tmp_path / "plrnn_numba" / "_version.py", f'"{pl.__version__}"', '"99.0"')
+    assert run(STEP + "print(pl.__version__)", **environment) == "4.0\n99.0"
+    assert {path.parent for path in cached(tmp_path)} > before
+
+
+@pytest.mark.needs_speed
+def test_a_read_only_installation_without_a_home_keeps_its_kernels_elsewhere(tmp_path):
+    copy_of_the_package(tmp_path)
+    package = tmp_path / "plrnn_numba"
+    for path in package.rglob("*"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    (tmp_path / "tmp").mkdir()
+    listing = sorted(package.rglob("*"))
+    keep = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    nowhere = {"HOME": "/dev/null/nobody", "TMPDIR": str(tmp_path / "tmp"), "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-W", "error", "-c", STEP]
+    done = subprocess.run(command, env=keep | nowhere, cwd=tmp_path / "tmp", capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("4.0", "")
+    assert sorted(package.rglob("*")) == listing
+    assert list((tmp_path / "tmp").rglob("*.bin"))
+
+
+@pytest.mark.needs_speed
+def test_many_cold_processes_share_one_folder(tmp_path):
+    """Each finds nothing, compiles, and writes; what is there in the end is whole, and nothing else is."""
+    environment = os.environ | copy_of_the_package(tmp_path)
+    code = (
+        "import numpy as np, plrnn_numba as pl; latent = pl.PLRNN([0.5], [[0.0]], [1.0], np.zeros((1, 0)))\n"
+    )
+    code += "print(pl.observe(pl.Model(latent, pl.Affine([[2.0]], [1.0])), [3.0])[0])"
+    command = [sys.executable, "-W", "error", "-c", code]
+    processes = [
+        subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        for _ in range(32)
+    ]
+    assert [process.communicate()[0].strip() for process in processes] == ["7.0"] * 32
+    files = cached(tmp_path)
+    assert files == sorted(path for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    stamps = [path.stat().st_mtime_ns for path in files]
+    assert run(code, **environment) == "7.0"
+    assert [path.stat().st_mtime_ns for path in cached(tmp_path)] == stamps
+
+
+GRADIENT = """
+import numpy as np, plrnn_numba as pl
+hyper = {"hidden_dim": 21}
+config = {"latent_dim": 7, "latent_step": {"name": "clipped_shPLRNN", "hyperparameters": hyper}}
+model = pl.init_model(config, 3, seed=0)
+X = np.random.default_rng(0).standard_normal((%d, 31, 3))
+loss, gradient = pl.loss_and_grad(model, X, forcing=pl.GTF(0.1))
+print(loss, *gradient.latent.W1.ravel(), *pl.generate(model.latent, np.ones(7), 20)[-1])
+"""
+
+
+@pytest.mark.needs_speed
+@pytest.mark.parametrize("S", [2, 20])
+def test_a_cpu_without_wide_vectors_computes_the_same(tmp_path, S):
+    code = GRADIENT % S
+    here = np.array(run(code).split(), float)
+    cache = str(tmp_path / "cache")
+    generic = run(code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="", NUMBA_CACHE_DIR=cache)
+    np.testing.assert_allclose(np.array(generic.split(), float), here, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.needs_speed
 @pytest.mark.parametrize("damage", ["truncated", "empty", "garbage", "flipped"])
 def test_a_broken_cache_file_is_compiled_anew(tmp_path, damage):
     environment = copy_of_the_package(tmp_path)
-    assert run(STEP, **environment) == "2.0"
+    assert run(STEP, **environment) == "4.0"
     files = cached(tmp_path)
     sizes = [path.stat().st_size for path in files]
     for path in files:
@@ -166,7 +243,7 @@ def test_a_broken_cache_file_is_compiled_anew(tmp_path, damage):
                 "flipped": content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :],
             }[damage]
         )
-    assert run(STEP, **environment) == "2.0"
+    assert run(STEP, **environment) == "4.0"
     assert [path.stat().st_size for path in cached(tmp_path)] == sizes
 
 
@@ -177,7 +254,7 @@ def test_without_a_folder_to_write_to_there_is_one_warning(tmp_path):
     code += "\nprint(len(w), w[0].category.__name__)"
     blocked = tmp_path / "file"
     blocked.write_text("")
-    assert run(code, NUMBA_CACHE_DIR=str(blocked)).split() == ["2.0", "1", "RuntimeWarning"]
+    assert run(code, NUMBA_CACHE_DIR=str(blocked)).split() == ["4.0", "1", "RuntimeWarning"]
 
 
 @pytest.mark.needs_speed
@@ -189,6 +266,6 @@ def test_a_model_of_the_user_s_own_never_runs_stale(tmp_path):
     own = own.replace("ALRNN", "Own")
     (tmp_path / "own.py").write_text(own)
     code = STEP.replace("pl.ALRNN", "own.Own").replace("import numpy", "import own, numpy")
-    assert run(code, **environment) == "2.0"
-    (tmp_path / "own.py").write_text(own.replace("* z[i] + latent.h[i]", "* z[i] - latent.h[i]"))
-    assert run(code, **environment) == "0.0"
+    assert run(code, **environment) == "4.0"
+    edit(tmp_path / "own.py", "zi, relu(zi)", "zi + zi, relu(zi)")
+    assert run(code, **environment) == "6.0"

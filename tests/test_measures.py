@@ -153,3 +153,23 @@ def test_a_stretch_without_movement_is_passed_over():
     assert len(quietly(pl.evaluate, model, X, steps=10).each["D_H"]) == 2
     with pytest.raises(ValueError, match="X: a column is constant in every stretch of 10 rows"):
         pl.evaluate(model, X[10:20])
+
+
+def test_the_divergence_of_mixtures():
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((300, 5)), rng.standard_normal((400, 5)) + 0.5
+    sigma = 0.7
+    found = pl.state_space_divergence(X, Y, method="gmm", sigma=sigma, samples=50, seed=3)
+    draws = np.random.default_rng(3)
+    total = 0.0
+    points = X[draws.integers(0, 300, 50)] + sigma * draws.standard_normal((50, 5))
+    for point in points:
+        p, q = (np.mean([np.exp(-((point - c) ** 2).sum() / (2 * sigma**2)) for c in Z]) for Z in (X, Y))
+        total += np.log(p / q)
+    assert found == pytest.approx(total / 50, rel=1e-12)
+    assert pl.state_space_divergence(X, X, method="gmm", sigma=1.0) == 0
+    assert np.isnan(pl.state_space_divergence(X, Y * np.nan, method="gmm", sigma=1.0))
+    with pytest.raises(ValueError, match="sigma: got None"):
+        pl.state_space_divergence(X, Y, method="gmm")
+    with pytest.raises(ValueError, match="method: got 'kde'"):
+        pl.state_space_divergence(X, Y, method="kde")

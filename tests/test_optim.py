@@ -10,7 +10,7 @@ import plrnn_numba as pl
 from plrnn_numba import optim
 from plrnn_numba._arrays import from_vector, to_vector
 from plrnn_numba.optim import clip_in_place
-from plrnn_numba.regularization import add_penalty, penalty_of
+from plrnn_numba.regularization import PENALTIES, add_penalty, penalty_of
 
 
 @pytest.mark.parametrize("name", ["adam", "radam"])
@@ -78,40 +78,56 @@ def test_clipping_keeps_the_direction_and_bounds_the_norm(n, bound):
     np.testing.assert_allclose(clipped, gradient * min(1, bound / norm), rtol=1e-12)
 
 
+@pytest.mark.parametrize("observation", ["identity", "affine"])
 @pytest.mark.parametrize("off_diagonal", [False, True])
 @pytest.mark.parametrize("learnable_C", [False, True])
-def test_penalties_and_their_gradient(off_diagonal, learnable_C):
+def test_penalties_and_their_gradient(off_diagonal, learnable_C, observation):
     hyper = {"num_relus": 2, "ar_epsilon": 0.1, "off_diagonal_W": off_diagonal, "learnable_C": learnable_C}
+    affine = observation == "affine"
+    rules = {"l2": 0.3, "l2_observation": 0.2, "mar": 0.5, "mar_units": 2}
     config = pl.Config.from_dict(
         {
             "latent_dim": 5,
             "latent_step": {"name": "ALRNN", "hyperparameters": hyper},
+            "observation": {"name": observation},
             "training": {"lambda_ar": 0.7},
-            "regularization": {"l2": 0.3, "l2_observation": 0.2},
+            "regularization": rules | ({"condition_number": 0.01} if affine else {}),
             "dtype": "float64",
         }
     )
     model = pl.init_model(config, 3, 2)
+    if affine:  # off the initial B of condition number 1, where singular values coincide: a kink
+        model.observation.B[:] *= np.array([1, 2, 3.5])[:, None]
     parts = (model.latent, model.observation)
     penalty = penalty_of(config, *parts)
     theta = to_vector(parts) + 0.0
+
+    def penalties(point, gradient):
+        found = np.zeros(len(PENALTIES))
+        seen = from_vector(parts, point)[1]
+        add_penalty(penalty, point, seen, gradient, from_vector(parts, gradient)[1], found)
+        return found
+
     gradient = np.ones_like(theta)
-    l2, ar = add_penalty(penalty, theta, gradient)
-    latent, observation = parts
-    learned = [latent.A, latent.W, latent.h, *([latent.C] if learnable_C else [])]
-    squares = 0.3 * sum((a**2).sum() for a in learned) + 0.2 * (observation.L**2).sum()
+    l2, mar, ar, condition = penalties(theta, gradient)
+    latent, seen = parts
+    learned = [latent.A - 1, latent.W, latent.h, *([latent.C] if learnable_C else [])]
+    squares = 0.3 * sum((a**2).sum() for a in learned) + 0.2 * sum((a**2).sum() for a in seen)
     assert l2 == pytest.approx(squares)
+    memory = [latent.A[3:] - 1, latent.W[3:], latent.h[3:]]
+    assert mar == pytest.approx(0.5 * sum((a**2).sum() for a in memory))
     assert ar == pytest.approx(0.7 * ((latent.A + np.diag(latent.W) - 0.9) ** 2).sum())
+    assert condition == pytest.approx(0.01 * np.linalg.cond(seen.B) if affine else 0)
 
     def total(point):
-        return sum(add_penalty(penalty, point, np.zeros_like(point)))
+        return penalties(point, np.zeros_like(point)).sum()
 
     numeric = np.zeros_like(theta)
     for i in range(len(theta)):
         shift = np.zeros_like(theta)
         shift[i] = 1e-5
         numeric[i] = (total(theta + shift) - total(theta - shift)) / 2e-5
-    np.testing.assert_allclose(gradient - 1, numeric, atol=1e-8)
+    np.testing.assert_allclose(gradient - 1, numeric, atol=1e-7)
     changed, _ = from_vector(parts, gradient - 1)
     if off_diagonal:
         assert not np.diag(changed.W).any()

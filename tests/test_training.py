@@ -1,5 +1,6 @@
 """fit: what it learns, what it repeats to the bit, how it ends; trials, windows, inputs, noise."""
 
+import logging
 import threading
 import time
 import warnings
@@ -193,8 +194,8 @@ def test_no_window_crosses_a_boundary_and_each_is_equally_likely(lengths, n_step
     windows = np.zeros(500, np.int64)
     draw_windows(np.random.default_rng(seed), made.starts, made.counts, windows)
     for w in windows[:50]:
-        assert len(np.unique(made.X[w : w + n_steps + 1])) == 1
-        assert w + n_steps < len(made.X)
+        assert len(np.unique(made.source.X[w : w + n_steps + 1])) == 1
+        assert w + n_steps < len(made.source.X)
     if n_windows <= 10:  # each is met: missing one has a chance of 10 * 0.9**500
         assert len(np.unique(windows)) == n_windows
 
@@ -314,3 +315,35 @@ def test_warnings_of_a_diverging_evaluation_stay_out_of_the_way():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit(circle(), config)
+
+
+def test_early_stopping_ends_where_nothing_gets_better():
+    given = small(epochs=200, early_stopping=2, learning_rate=[1e-12, 1e-12])
+    result = fit(circle(), {**given, "evaluation": {"every": 5, "steps": 200}})
+    D_stsp = result.history["D_stsp"]
+    found = D_stsp[~np.isnan(D_stsp)]
+    assert result.status == "early"
+    assert len(found) - 1 - found.argmin() == 2
+    assert len(D_stsp) < 200
+
+
+def test_the_logger_gets_the_lines_or_silences_them(capsys):
+    logger = logging.getLogger("plrnn_numba")
+    lines = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger.addHandler(handler)
+    before = logger.level
+    try:
+        logger.setLevel(logging.INFO)
+        pl.fit(circle(), small(epochs=2))
+        assert lines[-1].startswith("epoch 2/2")
+        assert capsys.readouterr().err == ""
+        logger.setLevel(logging.WARNING)
+        lines.clear()
+        pl.fit(circle(), small(epochs=2))
+        assert not lines
+        assert capsys.readouterr().err == ""
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)

@@ -2,8 +2,9 @@
 
 A model is one file in this folder: a NamedTuple of parameters, a dataclass of hyperparameters, initial
 values, and implementations of the verbs below. Elements are numbers or lanes (see `_lanes`); states
-are one-dimensional. `f` and `d` are what a step keeps for the way back, of the widths that `tape_widths`
-names; over a whole sequence they are the tapes F (T, n_f) and D (T, n_d).
+are one-dimensional. `d` is what a step keeps for the way back; `f` is what multiplies a weight, and is cheap
+to find again from z and d, which saves the memory that it would take for a whole sequence. `tape_widths`
+names their lengths; over many steps they are F (T, n_f) and D (T, n_d).
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ def step_kernel(latent, z, f, d, out):
 
 
 @verb
-def state_gradient(latent, f, d, work, g, out):
-    """``out = J(z)' g`` from what the step kept; leaves its deltas in d.
+def state_gradient(latent, z, f, d, work, g, out):
+    """``out = J(z)' g`` from z and what the step kept in d; fills f again, leaves its deltas in d.
 
-    `work` is the model's own between the steps of the way back, and zero before the first.
+    `work` is the model's own, to add up in what `parameter_gradient` then takes; zero before the first step.
     """
 
 
 @verb
 def parameter_gradient(latent, Z, F, D, work, G, grad):
-    """Add to `grad`, a NamedTuple like `latent`, from the tapes of a whole sequence, in large products.
+    """Add to `grad`, a NamedTuple like `latent`, from the tapes of many steps, in large products.
 
     Z (T, M) are the states that were stepped from, G (T, M) the loss's derivatives by the steps' results.
     """
@@ -84,7 +85,7 @@ class Hyperparameters:
 
 
 class TapeWidths(NamedTuple):
-    """How many elements a model keeps: in f and d each step, in work over all steps."""
+    """How many elements a model needs: in f and d for each step, in work for many."""
 
     f: int
     d: int

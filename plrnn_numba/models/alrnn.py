@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import implements
-from .._lanes import gate, relu, zero_of
-from .._products import add_dot, add_matvec, add_outer, add_sum
+from .._jit import implements, jit
+from .._lanes import at, gate, muladd, pick, put, relu
+from .._products import add_dot, add_outer, add_sum, each, from_linear, from_zero, product, to_first
 from .._schema import ConfigError, at_least, between, join, option
 from ._base import (
     Hinge,
@@ -72,27 +72,31 @@ def initialize(hyper, M, K, rng):
     return ALRNN(A, W, np.zeros(M), C, hyper.num_relus, hyper.off_diagonal_W, hyper.learnable_C)
 
 
+@jit
+def _activate(context, i, like):
+    f, z, linear = context
+    zi = at(z, i, like)
+    put(f, i, pick(i, linear, zi, relu(zi)))
+
+
 @implements(step_kernel, ALRNN)
 def step(latent, z, f, d, out):
-    M = len(z)
-    for i in range(M):
-        f[i] = z[i]
-        out[i] = latent.A[i] * z[i] + latent.h[i]
-    for i in range(M - latent.num_relus, M):
-        f[i] = relu(z[i])
-    add_matvec(latent.W, f, out)
+    each(f, _activate, (f, z, len(z) - latent.num_relus))
+    product(latent.W, f, from_linear, to_first, (out, latent.A, z, latent.h))
+
+
+@jit
+def _gate_unit(context, i, a):
+    out, A, g, z, linear = context
+    a = pick(i, linear, a, gate(at(z, i, a), a))
+    put(out, i, muladd(at(A, i, a), at(g, i, a), a))
 
 
 @implements(state_gradient, ALRNN)
-def state_grad(latent, f, d, work, g, out):
-    M = len(g)
-    for i in range(M):
-        out[i] = zero_of(g[i])
-    add_matvec(latent.W.T, g, out)
-    for i in range(M - latent.num_relus, M):
-        out[i] = gate(f[i], out[i])
-    for i in range(M):
-        out[i] = out[i] + latent.A[i] * g[i]
+def state_grad(latent, z, f, d, work, g, out):
+    linear = len(z) - latent.num_relus
+    each(f, _activate, (f, z, linear))
+    product(latent.W.T, g, from_zero, _gate_unit, (out, latent.A, g, z, linear))
 
 
 @implements(parameter_gradient, ALRNN)

@@ -6,13 +6,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import implements
-from .._lanes import gate, relu, total, zero_of
-from .._products import add_dot, add_matvec, add_outer, add_sum
+from .._jit import implements, jit
+from .._lanes import at, gate, put, relu, total, zero_of
+from .._products import (
+    add_dot,
+    add_matvec,
+    add_outer,
+    add_sum,
+    from_diagonal,
+    from_linear,
+    from_zero,
+    product,
+    to_first,
+)
 from ._base import (
     Hinge,
     LatentStepModel,
-    TapeWidths,
     hinge_form,
     jacobian_kernel,
     parameter_gradient,
@@ -21,7 +30,7 @@ from ._base import (
     step_kernel,
     uniform_by_fan_in,
 )
-from .shplrnn import ShPLRNNHyperparameters, initialize_shallow, shapes
+from .shplrnn import ShPLRNNHyperparameters, initialize_shallow, shapes, tape_widths
 
 
 class ClippedShPLRNN(NamedTuple):
@@ -51,34 +60,36 @@ def initialize(hyper, M, K, rng):
     return ClippedShPLRNN(**arrays)
 
 
+@jit
+def _activate(context, k, u):
+    d, f, h2 = context
+    put(d, k, u)
+    put(f, k, relu(u + at(h2, k, u)) - relu(u))
+
+
 @implements(step_kernel, ClippedShPLRNN)
 def step(latent, z, f, d, out):
     """Keep ``W2 z`` in d: each of the two gates of a hidden unit is read from it on the way back."""
-    for k in range(len(f)):
-        d[k] = zero_of(z[0])
-    add_matvec(latent.W2, z, d)
-    for k in range(len(f)):
-        f[k] = relu(d[k] + latent.h2[k]) - relu(d[k])
-    for i in range(len(z)):
-        out[i] = latent.A[i] * z[i] + latent.h1[i]
-    add_matvec(latent.W1, f, out)
+    product(latent.W2, z, from_zero, _activate, (d, f, latent.h2))
+    product(latent.W1, f, from_linear, to_first, (out, latent.A, z, latent.h1))
+
+
+@jit
+def _gate_unit(context, k, r):
+    d, f, h2, h2_sums = context
+    u = at(d, k, r)
+    shifted = u + at(h2, k, r)
+    first = gate(shifted, r)
+    put(f, k, relu(shifted) - relu(u))
+    put(h2_sums, k, at(h2_sums, k, r) + first)
+    put(d, k, first - gate(u, r))
 
 
 @implements(state_gradient, ClippedShPLRNN)
-def state_grad(latent, f, d, work, g, out):
-    """The second half of `work` adds up the gradient of h2, which sees the first gate alone."""
-    H = len(f)
-    r, h2_sums = work[:H], work[H:]
-    for k in range(H):
-        r[k] = zero_of(g[0])
-    add_matvec(latent.W1.T, g, r)
-    for k in range(H):
-        first = gate(d[k] + latent.h2[k], r[k])
-        h2_sums[k] = h2_sums[k] + first
-        d[k] = first - gate(d[k], r[k])
-    for i in range(len(g)):
-        out[i] = latent.A[i] * g[i]
-    add_matvec(latent.W2.T, d, out)
+def state_grad(latent, z, f, d, work, g, out):
+    """`work` adds up the gradient of h2, which sees the first gate alone."""
+    product(latent.W1.T, g, from_zero, _gate_unit, (d, f, latent.h2, work))
+    product(latent.W2.T, d, from_diagonal, to_first, (out, latent.A, g))
 
 
 @implements(parameter_gradient, ClippedShPLRNN)
@@ -86,9 +97,8 @@ def parameter_grad(latent, Z, F, D, work, G, grad):
     add_dot(grad.A, G, Z)
     add_sum(grad.h1, G)
     add_outer(grad.W1, G, F)
-    H = len(grad.h2)
-    for k in range(H):
-        grad.h2[k] += total(work[H + k])
+    for k in range(len(grad.h2)):
+        grad.h2[k] += total(work[k])
     add_outer(grad.W2, D, Z)
 
 
@@ -120,11 +130,6 @@ def hinge(latent):
         h=latent.h1,
         input_matrix=latent.C,
     )
-
-
-def tape_widths(latent):
-    H = len(latent.h2)
-    return TapeWidths(f=H, d=H, work=2 * H)
 
 
 register_model(

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._jit import implements, jit
-from .._lanes import gate, relu, scaled, zero_of
-from .._products import add_dot, add_matvec, add_outer, add_sum
+from .._lanes import at, gate, muladd, put, relu, scaled, zero_of
+from .._products import add_dot, add_outer, add_sum, each, from_linear, from_zero, product, to_first
 from .._schema import option
 from ._base import (
     Hinge,
@@ -68,27 +68,36 @@ def mean_of(latent, z):
     return scaled(mean, 1.0 / len(z))
 
 
+@jit
+def _activate(context, i, like):
+    f, z, mean = context
+    put(f, i, relu(at(z, i, like) - mean))
+
+
 @implements(step_kernel, PLRNN)
 def step(latent, z, f, d, out):
-    M = len(z)
-    mean = mean_of(latent, z)
-    for i in range(M):
-        f[i] = relu(z[i] - mean)
-        out[i] = latent.A[i] * z[i] + latent.h[i]
-    add_matvec(latent.W, f, out)
+    each(f, _activate, (f, z, mean_of(latent, z)))
+    product(latent.W, f, from_linear, to_first, (out, latent.A, z, latent.h))
+
+
+@jit
+def _gate_unit(context, i, a):
+    out, f = context
+    put(out, i, gate(at(f, i, a), a))
+
+
+@jit
+def _add_diagonal(context, i, like):
+    out, A, g, mean = context
+    put(out, i, muladd(at(A, i, like), at(g, i, like), at(out, i, like) - mean))
 
 
 @implements(state_gradient, PLRNN)
-def state_grad(latent, f, d, work, g, out):
-    M = len(g)
-    for i in range(M):
-        out[i] = zero_of(g[i])
-    add_matvec(latent.W.T, g, out)
-    for i in range(M):
-        out[i] = gate(f[i], out[i])
+def state_grad(latent, z, f, d, work, g, out):
+    each(f, _activate, (f, z, mean_of(latent, z)))
+    product(latent.W.T, g, from_zero, _gate_unit, (out, f))
     mean = mean_of(latent, out)  # the transposed centring is the centring
-    for i in range(M):
-        out[i] = out[i] - mean + latent.A[i] * g[i]
+    each(out, _add_diagonal, (out, latent.A, g, mean))
 
 
 @implements(parameter_gradient, PLRNN)

@@ -7,9 +7,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import implements
-from .._lanes import gate, relu, zero_of
-from .._products import add_dot, add_matvec, add_outer, add_sum
+from .._jit import implements, jit
+from .._lanes import at, gate, put, relu, total, zero_of
+from .._products import (
+    add_dot,
+    add_matvec,
+    add_outer,
+    add_sum,
+    from_diagonal,
+    from_linear,
+    from_zero,
+    product,
+    to_first,
+)
 from .._schema import at_least, option
 from ._base import (
     Hinge,
@@ -70,28 +80,36 @@ def initialize(hyper, M, K, rng):
     return ShPLRNN(**initialize_shallow(hyper, M, K, rng))
 
 
+@jit
+def _activate(context, k, a):
+    d, f, h2 = context
+    u = a + at(h2, k, a)
+    put(d, k, u)
+    put(f, k, relu(u))
+
+
 @implements(step_kernel, ShPLRNN)
 def step(latent, z, f, d, out):
-    for i in range(len(f)):
-        f[i] = zero_of(z[0]) + latent.h2[i]
-    add_matvec(latent.W2, z, f)
-    for i in range(len(f)):
-        f[i] = relu(f[i])
-    for i in range(len(z)):
-        out[i] = latent.A[i] * z[i] + latent.h1[i]
-    add_matvec(latent.W1, f, out)
+    """Keep the hidden units' argument in d."""
+    product(latent.W2, z, from_zero, _activate, (d, f, latent.h2))
+    product(latent.W1, f, from_linear, to_first, (out, latent.A, z, latent.h1))
+
+
+@jit
+def _gate_unit(context, k, a):
+    d, f, h2_sums = context
+    u = at(d, k, a)
+    delta = gate(u, a)
+    put(f, k, relu(u))
+    put(d, k, delta)
+    put(h2_sums, k, at(h2_sums, k, a) + delta)
 
 
 @implements(state_gradient, ShPLRNN)
-def state_grad(latent, f, d, work, g, out):
-    for i in range(len(f)):
-        d[i] = zero_of(g[0])
-    add_matvec(latent.W1.T, g, d)
-    for i in range(len(f)):
-        d[i] = gate(f[i], d[i])
-    for i in range(len(g)):
-        out[i] = latent.A[i] * g[i]
-    add_matvec(latent.W2.T, d, out)
+def state_grad(latent, z, f, d, work, g, out):
+    """`work` adds up the gradient of h2."""
+    product(latent.W1.T, g, from_zero, _gate_unit, (d, f, work))
+    product(latent.W2.T, d, from_diagonal, to_first, (out, latent.A, g))
 
 
 @implements(parameter_gradient, ShPLRNN)
@@ -99,7 +117,8 @@ def parameter_grad(latent, Z, F, D, work, G, grad):
     add_dot(grad.A, G, Z)
     add_sum(grad.h1, G)
     add_outer(grad.W1, G, F)
-    add_sum(grad.h2, D)
+    for k in range(len(grad.h2)):
+        grad.h2[k] += total(work[k])
     add_outer(grad.W2, D, Z)
 
 
@@ -131,6 +150,11 @@ def shapes(latent):
     return {"A": (M,), "W1": (M, H), "W2": (H, M), "h1": (M,), "h2": (H,), "C": (M, K)}
 
 
+def tape_widths(latent):
+    H = len(latent.h2)
+    return TapeWidths(f=H, d=H, work=H)
+
+
 register_model(
     LatentStepModel(
         name="shPLRNN",
@@ -138,6 +162,6 @@ register_model(
         hyperparameters=ShPLRNNHyperparameters,
         initialize=initialize,
         shapes=shapes,
-        tape_widths=lambda latent: TapeWidths(f=len(latent.h2), d=len(latent.h2), work=0),
+        tape_widths=tape_widths,
     )
 )
