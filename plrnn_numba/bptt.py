@@ -304,7 +304,7 @@ def batch_gradient(parameters, inverse, a, source, windows, rng, noise, workspac
     n_entries = n_observed_entries(source, windows, len(workspace.tape.X) - 1)
     for block in range(n_blocks(len(windows), workspace.tape.weight.size)):
         fill_tape(workspace.tape, source, windows, n_entries, block, rng, noise)
-        loss += block_gradient(parameters, inverse, a, workspace)
+        loss += float(block_gradient(parameters, inverse, a, workspace))
         add_block(gradient, workspace.vector)
     return loss
 
