@@ -35,6 +35,7 @@ from numba.extending import intrinsic, lower_builtin, models, overload, register
 from numba.np.arrayobj import make_array, populate_array
 
 LANES = 16
+ROOM = 8
 _ALIGNMENT = 64  # bytes: a cache line
 
 
@@ -61,10 +62,14 @@ class View(types.Array):
     numba counts the references of every array that it slices or hands on, by atomic instructions: in a time
     loop these cost more than the arithmetic. A view has no counter. Only entry points make views, of arrays
     that they were given, and none outlives the call.
+
+    Behind the numbers of a `roomy` view, and behind each column of a roomy matrix, there is place to fill a vector of
+    ROOM numbers, which may be read and overwritten: a state of 20 units is three vectors of 8, without a remainder.
     """
 
-    def __init__(self, dtype: Any, ndim: int, layout: str):
-        name = f"View({dtype}, {ndim}d, {layout})"
+    def __init__(self, dtype: Any, ndim: int, layout: str, roomy: bool = False):
+        self.roomy = roomy
+        name = f"{'Roomy' if roomy else ''}View({dtype}, {ndim}d, {layout})"
         super().__init__(dtype, ndim, layout, name=name, aligned=not isinstance(dtype, Vector))
 
     def copy(self, dtype: Any = None, ndim: Any = None, layout: Any = None, readonly: Any = None) -> Any:
@@ -72,6 +77,7 @@ class View(types.Array):
             self.dtype if dtype is None else dtype,
             self.ndim if ndim is None else ndim,
             self.layout if layout is None else layout,
+            self.roomy,
         )
 
     def can_convert_to(self, typing_context: Any, other: Any) -> Any:
@@ -364,7 +370,7 @@ def _zeros_of(n: int) -> Any:
     return zeros
 
 
-zeros16, zeros4 = _zeros_of(16), _zeros_of(4)
+zeros16, zeros8, zeros4 = _zeros_of(16), _zeros_of(ROOM), _zeros_of(4)
 
 
 @intrinsic
@@ -376,12 +382,15 @@ def sum_of_units(typing_context: Any, x: Any) -> Any:
 # --- views of arrays -------------------------------------------------------------------------------
 
 
-def _intrinsic_on_arrays(name: str, doc: str, axes: Any, layout: Any, element: Any = None) -> Any:
+def _intrinsic_on_arrays(
+    name: str, doc: str, axes: Any, layout: Any, element: Any = None, roomy: bool = False
+) -> Any:
     """Make an intrinsic that views each array of an array or a (nested) tuple; others stay as they are."""
 
     def kind(t: Any) -> Any:
         if isinstance(t, types.Array):
-            return View(element(t) if element else t.dtype, len(axes(t.ndim)), layout(t))
+            room = roomy or getattr(t, "roomy", False)
+            return View(element(t) if element else t.dtype, len(axes(t.ndim)), layout(t), room)
         if isinstance(t, types.BaseTuple):
             named = getattr(t, "instance_class", None)
             return types.BaseTuple.from_types([kind(part) for part in t.types], named)
@@ -425,6 +434,13 @@ borrowed = _intrinsic_on_arrays(
     axes=range,
     layout=lambda t: t.layout,
 )
+with_room = _intrinsic_on_arrays(
+    "with_room",
+    "The same arrays as `roomy` views; for what `empty_with_room` has made.",
+    axes=range,
+    layout=lambda t: t.layout,
+    roomy=True,
+)
 transposed = _intrinsic_on_arrays(
     "transposed",
     "Views of the same arrays, matrices transposed; as types they are then Fortran-ordered.",
@@ -445,40 +461,70 @@ def _choose_elements(arrays):
     return lambda arrays: as_lanes(arrays)
 
 
-@intrinsic
-def by_columns(typing_context: Any, params: Any, copies: Any) -> Any:
+def _by_columns(name: str, doc: str, roomy: bool) -> Any:
+    """Make an intrinsic that copies a NamedTuple's arrays to those of another, the matrices transposed."""
+
+    def copied(t: Any) -> bool:
+        return isinstance(t, types.Array) and (t.ndim == 2 or roomy)
+
+    def function(typing_context: Any, params: Any, copies: Any) -> Any:
+        if len(copies) == 0:
+            return params(params, copies), lambda context, builder, sig, args: args[0]
+
+        def kind(t: Any) -> Any:
+            if not copied(t):
+                return t
+            return View(t.dtype, t.ndim, "C" if t.ndim == 1 else "A" if roomy else "F", roomy)
+
+        kinds = [kind(t) for t in params.types]
+        result = types.BaseTuple.from_types(kinds, params.instance_class)
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            values = []
+            old_values, new_values = (cgutils.unpack_tuple(builder, value) for value in args)
+            for old, value, new, kind, copy in zip(params.types, old_values, copies.types, kinds, new_values):
+                if not copied(old):
+                    values.append(value)
+                    continue
+                given = make_array(old)(context, builder, value)
+                shape = cgutils.unpack_tuple(builder, given.shape)
+                with cgutils.loop_nest(builder, shape, shape[0].type) as indices:
+                    source = address_of(context, builder, old, value, indices, old.dtype)
+                    target = address_of(context, builder, new, copy, indices[::-1], old.dtype)
+                    builder.store(builder.load(source), target)
+                there = make_array(new)(context, builder, copy)
+                view = make_array(kind)(context, builder)
+                populate_array(
+                    view,
+                    data=there.data,
+                    shape=given.shape,
+                    strides=cgutils.pack_array(builder, strides_of(context, builder, new, there)[::-1]),
+                    itemsize=context.get_constant(types.intp, old.dtype.bitwidth // 8),
+                    meminfo=None,
+                    parent=None,
+                )
+                values.append(view._getvalue())
+            return context.make_tuple(builder, result, values)
+
+        return result(params, copies), codegen
+
+    function.__name__, function.__doc__ = name, doc
+    return intrinsic(function)
+
+
+by_columns = _by_columns(
+    "by_columns",
     """Copy the matrices of a NamedTuple, transposed, to those of another; return it with these as its matrices.
 
     As types they are Fortran-ordered. Where `copies` is an empty tuple, there is nothing to do.
-    """
-    if len(copies) == 0:
-        return params(params, copies), lambda context, builder, sig, args: args[0]
-
-    def matrix(t: Any) -> bool:
-        return isinstance(t, types.Array) and t.ndim == 2
-
-    kinds = [View(t.dtype, 2, "F") if matrix(t) else t for t in params.types]
-    result = types.BaseTuple.from_types(kinds, params.instance_class)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        values = []
-        old_values, new_values = (cgutils.unpack_tuple(builder, value) for value in args)
-        for old, value, new, kind, copy in zip(params.types, old_values, copies.types, kinds, new_values):
-            if not matrix(old):
-                values.append(value)
-                continue
-            given = make_array(new)(context, builder, copy)
-            n, m = cgutils.unpack_tuple(builder, given.shape)
-            with cgutils.for_range(builder, m) as outer, cgutils.for_range(builder, n) as inner:
-                i, j = outer.index, inner.index
-                source = address_of(context, builder, old, value, [i, j], old.dtype)
-                target = address_of(context, builder, new, copy, [j, i], old.dtype)
-                builder.store(builder.load(source), target)
-            itemsize = context.get_constant(types.intp, old.dtype.bitwidth // 8)
-            values.append(_make_view(context, builder, kind, given, (1, 0), itemsize))
-        return context.make_tuple(builder, result, values)
-
-    return result(params, copies), codegen
+    """,
+    roomy=False,
+)
+by_roomy_columns = _by_columns(
+    "by_roomy_columns",
+    "The same for all arrays, to those of `columns_with_room`; as types they are `roomy` views.",
+    roomy=True,
+)
 
 
 def empty(shape: tuple[int, ...], dtype: Any, lanes: int = LANES) -> np.ndarray:
@@ -489,6 +535,19 @@ def empty(shape: tuple[int, ...], dtype: Any, lanes: int = LANES) -> np.ndarray:
     raw = np.zeros(n_bytes + _ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     return raw[start : start + n_bytes].view(dtype).reshape(shape)
+
+
+def empty_with_room(n: int, dtype: Any) -> np.ndarray:
+    """Zeros (n,) for `with_room`."""
+    return empty((-(-n // ROOM) * ROOM,), dtype, lanes=1)[:n]
+
+
+def columns_with_room(array: np.ndarray) -> np.ndarray:
+    """Zeros for `by_roomy_columns` to copy `array` to: a vector, or a row for each column of a matrix."""
+    if array.ndim == 1:
+        return empty_with_room(len(array), array.dtype)
+    m, n = array.shape
+    return empty((n, -(-m // ROOM) * ROOM), array.dtype, lanes=1)
 
 
 if numba.config.DISABLE_JIT:  # the same, where an element is a NumPy number or row
@@ -529,8 +588,12 @@ if numba.config.DISABLE_JIT:  # the same, where an element is a NumPy number or 
     def by_columns(params, copies):
         return params  # the copies are a matter of speed
 
+    by_roomy_columns = by_columns
+
     def borrowed(params):
         return params
+
+    with_room = borrowed
 
     def transposed(params):
         matrices = {k: v.T for k, v in params._asdict().items() if np.ndim(v) == 2}

@@ -10,7 +10,7 @@ import numpy as np
 from numba.extending import overload
 
 from ._jit import OPTIONS, jit
-from ._lanes import Vector, at, muladd, put, sum_of_units, total, zero_of, zeros4, zeros16
+from ._lanes import Vector, at, muladd, put, sum_of_units, total, zero_of, zeros4, zeros8, zeros16
 from ._tiles import outer_4_units1, outer_4_units4, outer_4_units16, outer_4x4, row_sums
 
 # --- over all units --------------------------------------------------------------------------------
@@ -36,9 +36,39 @@ def _each_of_units(out, function, context):
         i += 1
 
 
+def _each_of_roomy(out, function, context):
+    for i in range(0, len(out), 8):
+        function(context, i, zeros8(out))
+
+
 @overload(each, jit_options=OPTIONS)
 def _choose_each(out, function, context):
-    return each if isinstance(out.dtype, Vector) else _each_of_units
+    if isinstance(out.dtype, Vector):
+        return each
+    return _each_of_roomy if getattr(out, "roomy", False) else _each_of_units
+
+
+def copy_state(source, target):
+    """``target[:] = source``; between a roomy state and one that is not."""
+    target[:] = source
+
+
+@overload(copy_state, jit_options=OPTIONS)
+def _copy_state_of_units(source, target):
+    def implementation(source, target):
+        n = len(target)
+        i = 0
+        while i + 8 <= n:  # as wide as the stores that made it: else the CPU waits until these have left it
+            put(target, i, at(source, i, zeros8(target)))
+            i += 8
+        if i + 4 <= n:
+            put(target, i, at(source, i, zeros4(target)))
+            i += 4
+        while i < n:
+            target[i] = source[i]
+            i += 1
+
+    return implementation
 
 
 # --- a matrix times a state ------------------------------------------------------------------------
@@ -131,8 +161,44 @@ def _product_of_units(W, x, start, finish, context):
         i += 1
 
 
+def _product_of_roomy(W, x, start, finish, context):
+    """Whatever is computed beside it, the next step waits for the last sum: no remainders, many short sums."""
+    m = len(W)
+    z = zeros8(x)
+    i = 0
+    while m - i > 24:
+        starts = (
+            start(context, i, z),
+            start(context, i + 8, z),
+            start(context, i + 16, z),
+            start(context, i + 24, z),
+        )
+        a0, a1, a2, a3 = row_sums(W, x, i, starts)
+        finish(context, i, a0)
+        finish(context, i + 8, a1)
+        finish(context, i + 16, a2)
+        finish(context, i + 24, a3)
+        i += 32
+    if m - i > 16:
+        a0, a1, a2 = row_sums(
+            W, x, i, (start(context, i, z), start(context, i + 8, z), start(context, i + 16, z))
+        )
+        finish(context, i, a0)
+        finish(context, i + 8, a1)
+        finish(context, i + 16, a2)
+    elif m - i > 8:
+        a0, a1 = row_sums(W, x, i, (start(context, i, z), start(context, i + 8, z)))
+        finish(context, i, a0)
+        finish(context, i + 8, a1)
+    elif m - i > 0:
+        (a0,) = row_sums(W, x, i, (start(context, i, z),))
+        finish(context, i, a0)
+
+
 @overload(product, jit_options=OPTIONS)
 def _choose_product(W, x, start, finish, context):
+    if getattr(W, "roomy", False):
+        return _product_of_roomy
     of_units = W.layout == "F" and not isinstance(x.dtype, Vector)
     return _product_of_units if of_units else product
 

@@ -33,7 +33,7 @@ from ._lanes import (
 )
 
 # Independent sums for each row of a tile of so many rows; four or more in all.
-_SUMS_PER_ROW = {8: 1, 4: 2, 1: 4}
+_SUMS_PER_ROW = {8: 1, 4: 2, 3: 4, 2: 4, 1: 4}
 
 
 class _Walk:
@@ -78,8 +78,8 @@ def row_sums(typing_context: Any, W: Any, x: Any, i: Any, starts: Any) -> Any:
         one, zero = ir.Constant(intp, 1), ir.Constant(intp, 0)
         n = _length(context, builder, W, args[0], 1)
         places = [builder.add(args[2], ir.Constant(intp, width * r)) for r in range(rows)]
-        if rows == 4:
-            last = builder.sub(_length(context, builder, W, args[0], 0), ir.Constant(intp, width))
+        if rows == 4 and not of_units:
+            last = builder.sub(_length(context, builder, W, args[0], 0), one)
             places[3] = _at_most(builder, places[3], last)
         weights = [_Walk(context, builder, W, args[0], [place, zero], axis=1) for place in places]
         states = _Walk(context, builder, x, args[1], [zero], axis=0)

@@ -10,8 +10,19 @@ import numpy as np
 
 from ._arrays import as_floats, map_arrays
 from ._jit import kernel
-from ._lanes import LANES, as_lanes, borrowed, empty, total, transposed, zero_of
-from ._products import add_matvec, all_finite
+from ._lanes import (
+    LANES,
+    as_lanes,
+    borrowed,
+    by_roomy_columns,
+    columns_with_room,
+    empty,
+    empty_with_room,
+    total,
+    with_room,
+    zero_of,
+)
+from ._products import add_matvec, all_finite, copy_state
 from .models._base import as_latent, jacobian_kernel, model_of, step_kernel
 
 # Numbers of a batch of orbits that are kept, in the nearest cache, before they are written out.
@@ -23,28 +34,41 @@ class DivergenceWarning(RuntimeWarning):
 
 
 @kernel
-def _step_states(columns, z, s, f, d, out):
-    """One step of each state; `columns` as in `_generate_one`."""
-    latent, z, s = transposed(columns), borrowed(z), borrowed(s)
-    f, d, out = borrowed(f), borrowed(d), borrowed(out)
-    for i in range(len(z)):
-        step_kernel(latent, z[i], f, d, out[i])
-        add_matvec(latent.C, s[i], out[i])
+def _step_states(latent, states, inputs, room, out):
+    """One step of each state; `room` as in `_generate_one`."""
+    columns, z, result, f, d = room
+    latent, states = by_roomy_columns(borrowed(latent), columns), borrowed(states)
+    inputs, out = borrowed(inputs), borrowed(out)
+    z, result, f, d = with_room(z), with_room(result), with_room(f), with_room(d)
+    for i in range(len(states)):
+        copy_state(states[i], z)
+        step_kernel(latent, z, f, d, result)
+        add_matvec(latent.C, inputs[i], result)
+        copy_state(result, out[i])
 
 
 @kernel
-def _generate_one(columns, inputs, f, d, out):
-    """One orbit; `columns` are the parameters with transposed matrices, so that columns lie in one piece.
+def _generate_one(latent, inputs, room, out):
+    """One orbit, from out[0] on. Returns whether it stayed finite.
 
-    Returns whether the orbit stayed finite.
+    Parameters, the state at even and at odd steps, f and d stay in the buffers `room`, each on cache lines of its
+    own: the next step can then read at once what this one has written.
     """
-    latent, inputs = transposed(columns), borrowed(inputs)
-    f, d, out = borrowed(f), borrowed(d), borrowed(out)
+    columns, even, odd, f, d = room
+    latent, inputs, out = by_roomy_columns(borrowed(latent), columns), borrowed(inputs), borrowed(out)
+    even, odd, f, d = with_room(even), with_room(odd), with_room(f), with_room(d)
     driven = inputs.shape[1] > 0
-    for t in range(len(out) - 1):
-        step_kernel(latent, out[t], f, d, out[t + 1])
+    copy_state(out[0], even)
+    for t in range(1, len(out), 2):
+        step_kernel(latent, even, f, d, odd)
         if driven:
-            add_matvec(latent.C, inputs[t], out[t + 1])
+            add_matvec(latent.C, inputs[t - 1], odd)
+        copy_state(odd, out[t])
+        if t + 1 < len(out):
+            step_kernel(latent, odd, f, d, even)
+            if driven:
+                add_matvec(latent.C, inputs[t], even)
+            copy_state(even, out[t + 1])
     return all_finite(out.reshape(-1))
 
 
@@ -97,11 +121,14 @@ def _jacobians(latent, z, f, d, out):
 
 def _tape(latent: Any) -> tuple[np.ndarray, np.ndarray]:
     widths = model_of(latent).tape_widths(latent)
-    return np.empty(widths.f, latent.A.dtype), np.empty(widths.d, latent.A.dtype)
+    return empty_with_room(widths.f, latent.A.dtype), empty_with_room(widths.d, latent.A.dtype)
 
 
-def _transpose(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array.T)
+def _room(latent: Any) -> tuple[Any, ...]:
+    """Buffers for the parameters, two states, f and d."""
+    M, dtype = len(latent.A), latent.A.dtype
+    columns = map_arrays(columns_with_room, latent)
+    return columns, empty_with_room(M, dtype), empty_with_room(M, dtype), *_tape(latent)
 
 
 def _as_states(name: str, z: Any, latent: Any) -> tuple[np.ndarray, bool]:
@@ -154,7 +181,7 @@ def step(latent: Any, z: Any, s: Any = None) -> np.ndarray:
     if s is not None:
         drive = as_floats("s", s, latent.A.dtype, (K,) if single else (S, K)).reshape(S, K)
     out = np.empty_like(states)
-    _step_states(map_arrays(_transpose, latent), states, drive, *_tape(latent), out)
+    _step_states(latent, states, drive, _room(latent), out)
     return out[0] if single else out
 
 
@@ -226,7 +253,7 @@ def generate(latent: Any, z0: Any, n_steps: int, inputs: Any = None) -> np.ndarr
     out = np.empty((S, n_steps, M), dtype)
     out[:, 0] = starts
     if S == 1:
-        finite = _generate_one(map_arrays(_transpose, latent), drive[0], *_tape(latent), out[0])
+        finite = _generate_one(latent, drive[0], _room(latent), out[0])
     else:
         widths = model_of(latent).tape_widths(latent)
         buffers = [

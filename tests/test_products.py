@@ -4,9 +4,21 @@ import numpy as np
 import pytest
 
 from plrnn_numba import PLRNN
+from plrnn_numba._arrays import map_arrays
 from plrnn_numba._jit import jit
-from plrnn_numba._lanes import LANES, as_lanes, borrowed, by_columns, empty
-from plrnn_numba._products import add_dot, add_matvec, add_outer, add_sum
+from plrnn_numba._lanes import (
+    LANES,
+    ROOM,
+    as_lanes,
+    borrowed,
+    by_columns,
+    by_roomy_columns,
+    columns_with_room,
+    empty,
+    empty_with_room,
+    with_room,
+)
+from plrnn_numba._products import add_dot, add_matvec, add_outer, add_sum, copy_state
 
 SIZES = [1, 2, 3, 4, 5, 7, 8, 11, 16, 19, 35, 66]
 TOLERANCE = {"f4": 2e-5, "f8": 1e-13}
@@ -23,6 +35,13 @@ def matvec_of_lanes(W, x, out, transpose):
 @jit
 def matvec_by_columns(params, copies, x, out):
     add_matvec(by_columns(borrowed(params), borrowed(copies)).W, borrowed(x), borrowed(out))
+
+
+@jit
+def matvec_with_room(params, columns, x, state, out):
+    copy_state(borrowed(out), with_room(state))
+    add_matvec(by_roomy_columns(borrowed(params), columns).W, borrowed(x), with_room(state))
+    copy_state(with_room(state), borrowed(out))
 
 
 @jit
@@ -74,6 +93,14 @@ def test_a_matrix_times_a_state(m, dtype):
         out = first.copy()
         matvec_by_columns(params, params._replace(W=W.T.copy(), C=W.T.copy()), one, out)
         np.testing.assert_allclose(out, expected[:, 0], atol=scale)
+
+        memory = np.full(m + 2 * ROOM, 7.0, dtype)
+        out, state = memory[ROOM:-ROOM], empty_with_room(m, dtype)
+        out[...] = first
+        matvec_with_room(params, map_arrays(columns_with_room, params), one, state, out)
+        np.testing.assert_allclose(out, expected[:, 0], atol=scale)
+        assert (memory[:ROOM] == 7).all()
+        assert (memory[-ROOM:] == 7).all()
 
 
 @pytest.mark.parametrize("lanes", [LANES, 1])
