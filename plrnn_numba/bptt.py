@@ -17,13 +17,13 @@ from ._jit import inlined, jit, kernel
 from ._lanes import LANES, borrowed, by_columns, elements, empty, muladd, total, where_known, zero_of
 from ._products import add_matvec, add_outer
 from .data import as_source
-from .forcing import forcing_weights
+from .forcing import forcing_weights, n_forced_units
 from .model import Model, as_model
 from .models._base import model_of, parameter_gradient, state_gradient, step_kernel
 from .observation import (
-    Identity,
     keeps_unforced,
     n_observed,
+    n_reached,
     observation_parameter_gradient,
     observe_gradient,
     observe_kernel,
@@ -54,7 +54,7 @@ class Tape(NamedTuple):
     E: np.ndarray  # (L, N) dLoss / dx_hat
     F: np.ndarray  # (B, n_f) the model's
     G: np.ndarray  # (B+1, M) dLoss / dO, after one row for what goes on to the block before
-    signal: np.ndarray  # (2, forced) the forcing signal; the sum of its gradients
+    signal: np.ndarray  # (2, forced units) the forcing signal; the sum of its gradients
     work: np.ndarray  # (n_work,) the model's own
     weight: np.ndarray  # (1,) 1 / (observed entries of the batch), and 0 in lanes without a sequence
 
@@ -82,9 +82,14 @@ def n_lanes(n_sequences: int) -> int:
 
 
 def new_workspace(
-    model: Model, n_steps: int, lanes: int = LANES, segments: int = 1, share: Workspace | None = None
+    model: Model,
+    n_steps: int,
+    lanes: int = LANES,
+    segments: int = 1,
+    share: Workspace | None = None,
+    forcing: Any = None,
 ) -> Workspace:
-    """Allocate what one block of sequences of n_steps + 1 observations needs.
+    """Allocate what one block of sequences of n_steps + 1 observations needs, under a forcing.
 
     A workspace that is used after `share`, never beside it, can take over most of its tape.
     """
@@ -94,7 +99,7 @@ def new_workspace(
     N = n_observed(observation)
     T = n_steps
     widths = model_of(latent).tape_widths(latent)
-    forced = N if isinstance(observation, Identity) else M
+    forced = n_forced_units(forcing, n_reached(observation))
 
     step_bytes = (widths.f + widths.d + 2 * M + N) * lanes * dtype.itemsize
     B = min(T, int(np.clip(_BLOCK_BYTES // step_bytes, *_BLOCK_STEPS)))
@@ -391,7 +396,7 @@ def loss_and_grad(
     parameters = (model.latent, model.observation)
     if checkpoint_segments != int(checkpoint_segments) or checkpoint_segments < 1:
         raise ValueError(f"checkpoint_segments: got {checkpoint_segments!r}, expected an integer at least 1")
-    workspace = new_workspace(model, T, n_lanes(S), checkpoint_segments)
+    workspace = new_workspace(model, T, n_lanes(S), checkpoint_segments, forcing=forcing)
     gradient = np.empty_like(workspace.vector)
     loss = _batch_gradient(
         parameters,

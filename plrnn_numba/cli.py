@@ -204,9 +204,12 @@ def _train(options: argparse.Namespace) -> int:
     data_seconds = time.perf_counter() - begin
     if not options.quiet:
         print(f"run      {run.folder}", file=sys.stderr)
-    with _Signals(trainer) as signals, warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # the exit code and the last line say it
-        result = runs.train(run, trainer, progress=not options.quiet)
+    try:
+        with _Signals(trainer) as signals, warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # the exit code and the last line say it
+            result = runs.train(run, trainer, progress=not options.quiet)
+    except OSError as error:  # a full disk, or a folder that is gone
+        return _cannot_write(run, error)
     if result.status == "diverged":
         print(
             f"plrnn-numba: diverged in epoch {trainer.epoch + 1} (seed {result.seed}); the last finite model "
@@ -240,6 +243,19 @@ def _train(options: argparse.Namespace) -> int:
             f"training {result.seconds:.1f}, measures and pictures {end_seconds:.1f}"
         )
     return DONE
+
+
+def _cannot_write(run: Run, error: OSError) -> int:
+    """What was written before is whole, and the training can go on from there."""
+    advice = "there is no checkpoint yet"
+    if run.has_checkpoint():
+        epoch = run.state()[0]["progress"]["epoch"]
+        advice = f"go on from epoch {epoch} with: plrnn-numba train --resume --out {run.folder}"
+    print(
+        f"plrnn-numba: stopped, {run.folder} cannot be written to: {error.strerror or error}; {advice}",
+        file=sys.stderr,
+    )
+    return STOPPED
 
 
 def _draw(run: Run) -> list[Path]:

@@ -21,7 +21,7 @@ from ._schema import (
     read_value,
     write,
 )
-from .forcing import FORCINGS, GTF, STF
+from .forcing import FORCINGS, GTF, METHODS, STF
 from .models._base import MODELS, Hyperparameters
 
 
@@ -49,6 +49,9 @@ class Training:
         (1e-3, 1e-6), above(0), "first and last learning rate; exponential between"
     )
     gradient_clip: float | None = option(None, above(0), "largest norm of the gradient; null for any")
+    gradient_bound: float = option(
+        1e15, above(0), "a norm of the gradient above this is taken for divergence, as NaN is"
+    )
     noise: float = option(
         0.0, at_least(0), "standard deviation of Gaussian noise on each batch, in the model's units"
     )
@@ -173,6 +176,17 @@ class Config:
         names = getattr(MODELS[self.latent_step.name].parameters, "_fields", ())
         if part.mar > 0 and "W" not in names:
             raise ConfigError(f"regularization.mar: got {part.mar:g}, but {self.latent_step.name} has no W")
+        method = getattr(self.forcing, "method", "constant")
+        if method == "jacobian_upper_bound" and "W2" not in names:
+            raise ConfigError(
+                f"forcing.method: got {method!r}, but {self.latent_step.name} has no W1 and W2; "
+                f"allowed for it is one of {', '.join(repr(m) for m in METHODS if m != method)}"
+            )
+        n_forced = getattr(self.forcing, "forced_units", None)
+        if n_forced is not None and n_forced > self.latent_dim:
+            raise ConfigError(
+                f"forcing.forced_units: got {n_forced}, allowed is at most latent_dim {self.latent_dim}"
+            )
         if part.mar_units > self.latent_dim:
             raise ConfigError(
                 f"regularization.mar_units: got {part.mar_units}, allowed is at most latent_dim {self.latent_dim}"

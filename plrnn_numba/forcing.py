@@ -1,18 +1,40 @@
-"""Teacher forcing: how far, at each step, the latent state is pulled to what the data say."""
+"""Teacher forcing: how far, at each step, the latent state is pulled to what the data say.
+
+STF and GTF are what a configuration asks for; `forcing_weights` turns them into a[t]. Where GTF's alpha adapts to
+the Jacobians along the data, `adaptation_of` makes what the kernels keep of it, and `adapt_alpha` is their verb.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._jit import implements, jit, verb
+from ._lanes import borrowed, zero_of
 from ._schema import ConfigError, at_least, one_of, option, within
+from .models._base import jacobian_kernel, model_of
+from .observation import n_observed, start_kernel
+
+METHODS = (
+    "constant",
+    "jacobian_upper_bound",
+    "batch_maximum",
+    "product_upper_bound",
+    "arithmetic_mean",
+    "explog_approx",
+)
+_UNITS = "how many of the first units are forced; null for all that the data reach"
 
 
 @dataclasses.dataclass(frozen=True)
 class STF:
     """Sparse teacher forcing: the state is replaced every `interval` steps.
+
+    `forced_units`: how many of the first latent units are forced; None for all that the data reach, which are the
+    first N for `Identity` and all for `Affine`.
 
     Source: Brenner et al. (2022), ICML; Mikhaeil, Monfared and Durstewitz (2022), NeurIPS.
 
@@ -24,10 +46,10 @@ class STF:
     """
 
     interval: int = option(rule=at_least(1), help="steps between two replacements of the state")
+    forced_units: int | None = option(None, at_least(1), help=_UNITS)
 
     def __post_init__(self) -> None:
-        if isinstance(self.interval, bool) or int(self.interval) != self.interval or self.interval < 1:
-            raise ConfigError(f"forcing.interval: got {self.interval!r}, allowed is an integer at least 1")
+        _check_integers(self, "interval", "forced_units")
 
     def weights(self, n_steps: int) -> np.ndarray:
         """``a (n_steps,)``: 1 where t is a positive multiple of the interval, else 0."""
@@ -39,6 +61,20 @@ class STF:
 class GTF:
     """Generalized teacher forcing: at every step the state is pulled by the fraction `alpha`.
 
+    With a method other than 'constant', alpha follows ``max(0, 1 - 1/n)``, where n says how much the model stretches
+    small differences along the data of a batch: it jumps up to a larger estimate at once, and decays to a smaller one
+    as ``decay alpha + (1 - decay) estimate``, at every `interval`-th batch, from 1 on; `alpha` is then not used. From
+    the Jacobians J[s, t] at the states that the observations of sequence s stand for, n is
+
+    jacobian_upper_bound   ``max|A| + norm(W1) norm(W2)``, of the shallow models
+    batch_maximum          the largest ``norm(J[s, t])``
+    product_upper_bound    the largest, over s, geometric mean over t of ``norm(J[s, t])``
+    arithmetic_mean        the largest, over s, ``norm(mean over t of J[s, t])``
+    explog_approx          the largest, over s, ``norm(exp(mean over t of log J[s, t]))``
+
+    with norms that are the largest singular values. `samples` steps of each sequence, evenly spread, stand for all of
+    them, which None asks for. `forced_units` is as for `STF`.
+
     Source: Hess et al. (2023), "Generalized teacher forcing for learning chaotic dynamics", ICML.
 
     Examples
@@ -48,18 +84,35 @@ class GTF:
     array([0.  , 0.25, 0.25])
     """
 
-    alpha: float = option(0.15, within(0, 1), help="the fraction by which the state is pulled")
-    method: str = option("constant", one_of("constant"), help="how alpha is found")
+    alpha: float = option(0.15, within(0, 1), help="the fraction by which the state is pulled, if constant")
+    method: str = option("constant", one_of(*METHODS), help="how alpha is found")
+    interval: int = option(5, at_least(1), help="batches between two estimates of an adaptive alpha")
+    decay: float = option(0.999, within(0, 1), help="how slowly an adaptive alpha follows a smaller estimate")
+    samples: int | None = option(
+        2, at_least(1), help="steps of each sequence that an estimate looks at; null for all"
+    )
+    forced_units: int | None = option(None, at_least(1), help=_UNITS)
 
     def __post_init__(self) -> None:
         if not 0 <= self.alpha <= 1:
             raise ConfigError(f"forcing.alpha: got {self.alpha!r}, allowed is from 0 to 1")
+        _check_integers(self, "interval", "samples", "forced_units")
 
     def weights(self, n_steps: int) -> np.ndarray:
-        """``a (n_steps,)``: alpha for every t > 0, and 0 at t = 0."""
-        a = np.full(n_steps, float(self.alpha))
+        """``a (n_steps,)``: alpha for every t > 0, and 0 at t = 0; an adaptive alpha starts at 1."""
+        a = np.full(n_steps, float(self.alpha) if self.method == "constant" else 1.0)
         a[:1] = 0
         return a
+
+
+def _check_integers(forcing: Any, *names: str) -> None:
+    optional = {f.name for f in dataclasses.fields(forcing) if f.default is None or f.name == "samples"}
+    for name in names:
+        value = getattr(forcing, name)
+        if value is None and name in optional:
+            continue
+        if isinstance(value, (bool, str)) or value is None or int(value) != value or value < 1:
+            raise ConfigError(f"forcing.{name}: got {value!r}, allowed is an integer at least 1")
 
 
 FORCINGS = {"STF": STF, "GTF": GTF}
@@ -72,3 +125,295 @@ def forcing_weights(forcing: Any, n_steps: int) -> np.ndarray:
     if not isinstance(forcing, (STF, GTF)):
         raise TypeError(f"forcing: got {type(forcing).__name__}, allowed are STF, GTF, None")
     return forcing.weights(n_steps)
+
+
+def n_forced_units(forcing: Any, reached: int) -> int:
+    """How many units a forcing pulls, of those that the data reach; raise ConfigError where it asks for more."""
+    wanted = getattr(forcing, "forced_units", None)
+    if wanted is None:
+        return reached
+    if wanted > reached:
+        raise ConfigError(
+            f"forcing.forced_units: got {wanted}, allowed is at most {reached}, the units that the data reach"
+        )
+    return int(wanted)
+
+
+# --- an alpha that adapts --------------------------------------------------------------------------
+
+
+def adapts(forcing: Any) -> bool:
+    """Whether alpha changes in the course of a training."""
+    return getattr(forcing, "method", "constant") != "constant"
+
+
+@verb
+def adapt_alpha(adaptation, parameters, inverse, source, windows, a, batch):
+    """Renew alpha, and a[1:], where it is the turn of a batch, the first of which is number 1."""
+
+
+class Constant(NamedTuple):
+    """An alpha, or another forcing, that stays as it is."""
+
+    alpha: np.ndarray  # (1,)
+
+
+class Schedule(NamedTuple):
+    """When and how alpha follows an estimate."""
+
+    interval: int
+    decay: float
+    samples: int  # 0 for all steps
+
+
+class Buffers(NamedTuple):
+    """Room for one state, its observation, and its Jacobian."""
+
+    x: np.ndarray
+    z: np.ndarray
+    f: np.ndarray
+    d: np.ndarray
+    J: np.ndarray
+    u: np.ndarray  # for `spectral_norm`, with v
+    v: np.ndarray
+
+
+class ByParameters(NamedTuple):
+    """jacobian_upper_bound."""
+
+    alpha: np.ndarray
+    schedule: Schedule
+    u: np.ndarray
+    v: np.ndarray
+
+
+class ByNorms(NamedTuple):
+    """product_upper_bound or, where `largest`, batch_maximum."""
+
+    alpha: np.ndarray
+    schedule: Schedule
+    buffers: Buffers
+    largest: bool
+
+
+class ByMean(NamedTuple):
+    """arithmetic_mean."""
+
+    alpha: np.ndarray
+    schedule: Schedule
+    buffers: Buffers
+    mean: np.ndarray
+
+
+class ByLogarithm(NamedTuple):
+    """explog_approx."""
+
+    alpha: np.ndarray
+    schedule: Schedule
+    buffers: Buffers
+    mean: np.ndarray
+
+
+def adaptation_of(forcing: Any, model: Any) -> Any:
+    """What training keeps of a forcing's alpha, of the type that has the right `adapt_alpha`."""
+    latent, observation = model.latent, model.observation
+    dtype, M = latent.A.dtype, len(latent.A)
+    method = getattr(forcing, "method", "constant")
+    if not adapts(forcing):
+        return Constant(np.full(1, getattr(forcing, "alpha", math.nan)))
+    alpha = np.ones(1)
+    schedule = Schedule(int(forcing.interval), float(forcing.decay), int(forcing.samples or 0))
+    if method == "jacobian_upper_bound":
+        return ByParameters(alpha, schedule, np.zeros(len(latent.W2), dtype), np.zeros(M, dtype))
+    widths = model_of(latent).tape_widths(latent)
+    shapes = (n_observed(observation), M, widths.f, widths.d, (M, M), M, M)
+    buffers = Buffers._make(np.zeros(shape, dtype) for shape in shapes)
+    if method in ("batch_maximum", "product_upper_bound"):
+        return ByNorms(alpha, schedule, buffers, method == "batch_maximum")
+    if method == "arithmetic_mean":
+        return ByMean(alpha, schedule, buffers, np.zeros((M, M), dtype))
+    return ByLogarithm(alpha, schedule, buffers, np.zeros((M, M), np.complex128))
+
+
+_MOST_ITERATIONS = 100
+_CLOSE = 1e-6
+
+
+@jit
+def spectral_norm(W, u, v):
+    """Largest singular value of W (m, n), by power iteration with u (m,) and v (n,), to a relative 1e-6 a step."""
+    m, n = W.shape
+    zero = zero_of(W[0, 0])
+    largest, row = 0.0, 0
+    for i in range(m):
+        square = 0.0
+        for j in range(n):
+            square += W[i, j] * W[i, j]
+        if square > largest:
+            largest, row = square, i
+    if not largest > 0:
+        return 0.0
+    length = zero
+    for j in range(n):  # from the largest row, but in no direction that a structure of W could rule out
+        v[j] = W[row, j] / math.sqrt(largest) + 0.1 * math.cos(1.0 + j * j)
+        length += v[j] * v[j]
+    length = math.sqrt(length)
+    found = 0.0
+    for _ in range(_MOST_ITERATIONS):
+        for j in range(n):
+            v[j] /= length
+        square = 0.0
+        for i in range(m):
+            dot = zero
+            for j in range(n):
+                dot += W[i, j] * v[j]
+            u[i] = dot
+            square += dot * dot
+        before, found = found, math.sqrt(square)
+        if not abs(found - before) > _CLOSE * found:
+            break
+        for j in range(n):
+            v[j] = 0
+        for i in range(m):
+            for j in range(n):
+                v[j] += u[i] * W[i, j]
+        square = 0.0
+        for j in range(n):
+            square += v[j] * v[j]
+        length = math.sqrt(square)
+        if not length > 0:
+            break
+    return found
+
+
+@jit
+def _follow(alpha, schedule, n, a):
+    """Take alpha to ``max(0, 1 - 1/n)``, at once upwards, slowly downwards."""
+    if not (n > 0 and math.isfinite(n)):
+        return
+    estimate = max(0.0, 1.0 - 1.0 / n)
+    if estimate > alpha[0]:
+        alpha[0] = estimate
+    else:
+        alpha[0] = schedule.decay * alpha[0] + (1.0 - schedule.decay) * estimate
+    for t in range(1, len(a)):
+        a[t] = alpha[0]
+
+
+@jit
+def _is_due(schedule, batch):
+    return batch >= 1 and (batch - 1) % schedule.interval == 0
+
+
+@jit
+def _n_samples(schedule, n_steps):
+    return min(schedule.samples, n_steps - 1) if schedule.samples > 0 else n_steps - 1
+
+
+@jit
+def _jacobian_at_data(parameters, inverse, source, row, buffers):
+    """Fill buffers.J with the Jacobian at the state that a row of the data stands for; False where it has a gap."""
+    latent, observation = parameters
+    x, z, f, d, J = borrowed((buffers.x, buffers.z, buffers.f, buffers.d, buffers.J))
+    for i in range(len(x)):
+        x[i] = (source.X[row, i] - source.shift[i]) * source.scale[i]
+        if math.isnan(x[i]):
+            return False
+    start_kernel(observation, inverse, x, z)
+    jacobian_kernel(latent, z, f, d, J)
+    return True
+
+
+@jit
+def _sampled_row(first, k, samples, n_steps):
+    """The k-th of so many rows, evenly spread over those of a window that are forced."""
+    return first + 1 + (2 * k + 1) * (n_steps - 1) // (2 * samples)
+
+
+@implements(adapt_alpha, Constant)
+def _keep(adaptation, parameters, inverse, source, windows, a, batch):
+    pass
+
+
+@implements(adapt_alpha, ByParameters)
+def _by_parameters(adaptation, parameters, inverse, source, windows, a, batch):
+    if not _is_due(adaptation.schedule, batch):
+        return
+    latent = parameters[0]
+    largest = 0.0
+    for value in latent.A:
+        largest = max(largest, abs(value))
+    u, v = adaptation.u, adaptation.v
+    n = largest + spectral_norm(latent.W1.T, u, v) * spectral_norm(latent.W2, u, v)
+    _follow(adaptation.alpha, adaptation.schedule, n, a)
+
+
+@implements(adapt_alpha, ByNorms)
+def _by_norms(adaptation, parameters, inverse, source, windows, a, batch):
+    if not _is_due(adaptation.schedule, batch):
+        return
+    buffers = adaptation.buffers
+    samples = _n_samples(adaptation.schedule, len(a))
+    largest = 0.0
+    for first in windows:
+        logarithms, seen = 0.0, 0
+        for k in range(samples):
+            row = _sampled_row(first, k, samples, len(a))
+            if _jacobian_at_data(parameters, inverse, source, row, buffers):
+                norm = spectral_norm(buffers.J, buffers.u, buffers.v)
+                seen += 1
+                if adaptation.largest:
+                    largest = max(largest, norm)
+                else:
+                    logarithms += math.log(max(norm, 1e-300))
+        if seen > 0 and not adaptation.largest:
+            largest = max(largest, math.exp(logarithms / seen))
+    _follow(adaptation.alpha, adaptation.schedule, largest, a)
+
+
+@implements(adapt_alpha, ByMean)
+def _by_mean(adaptation, parameters, inverse, source, windows, a, batch):
+    if not _is_due(adaptation.schedule, batch):
+        return
+    buffers, mean = adaptation.buffers, adaptation.mean
+    samples = _n_samples(adaptation.schedule, len(a))
+    largest = 0.0
+    for first in windows:
+        mean[:] = 0
+        seen = 0
+        for k in range(samples):
+            row = _sampled_row(first, k, samples, len(a))
+            if _jacobian_at_data(parameters, inverse, source, row, buffers):
+                mean += buffers.J
+                seen += 1
+        if seen > 0:
+            largest = max(largest, spectral_norm(mean, buffers.u, buffers.v) / seen)
+    _follow(adaptation.alpha, adaptation.schedule, largest, a)
+
+
+@implements(adapt_alpha, ByLogarithm)
+def _by_logarithm(adaptation, parameters, inverse, source, windows, a, batch):
+    if not _is_due(adaptation.schedule, batch):
+        return
+    buffers, mean = adaptation.buffers, adaptation.mean
+    samples = _n_samples(adaptation.schedule, len(a))
+    largest = 0.0
+    for first in windows:
+        mean[:] = 0
+        seen = 0
+        for k in range(samples):
+            row = _sampled_row(first, k, samples, len(a))
+            if _jacobian_at_data(parameters, inverse, source, row, buffers):
+                if not np.isfinite(buffers.J).all():
+                    return
+                values, vectors = np.linalg.eig(buffers.J.astype(np.complex128))
+                # A multiplier of zero has no logarithm: the smallest that matters takes its place.
+                for i in range(len(values)):
+                    values[i] = np.log(values[i]) if abs(values[i]) > 1e-12 else np.log(1e-12)
+                mean += (vectors * values) @ np.linalg.inv(vectors)
+                seen += 1
+        if seen > 0:
+            values, vectors = np.linalg.eig(mean / seen)
+            product = (vectors * np.exp(values)) @ np.linalg.inv(vectors)
+            largest = max(largest, np.linalg.svd(product)[1][0])
+    _follow(adaptation.alpha, adaptation.schedule, largest, a)

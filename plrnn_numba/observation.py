@@ -49,7 +49,7 @@ _RCOND = 1e-6
 
 @verb
 def signal_kernel(observation, inverse, x, signal):
-    """What forces the latent state where x is observed: fills signal (units forced,); NaN where x is missing."""
+    """What forces the latent state where x is observed: fills signal (forced units,); NaN where x is missing."""
 
 
 @verb
@@ -105,7 +105,7 @@ def update_inverse(observation, inverse):
 
 @implements(signal_kernel, Identity)
 def _identity_signal(observation, inverse, x, signal):
-    for i in range(len(x)):
+    for i in range(len(signal)):
         signal[i] = x[i]
 
 
@@ -234,7 +234,9 @@ def _affine_parameter_gradient(observation, O, E, grad):
 def _affine_signal_gradient(observation, inverse, X, G_start, G_signal, grad):
     """b is seen through ``pinv(B) (x - b)`` too."""
     for i in range(len(inverse)):
-        g = total(G_start[0, i] + G_signal[0, i])
+        g = total(G_start[0, i])
+        if i < G_signal.shape[1]:
+            g = g + total(G_signal[0, i])
         for j in range(len(grad.b)):
             grad.b[j] -= inverse[i, j] * g
 
@@ -268,6 +270,11 @@ def observation_dtype(observation: Any) -> np.dtype:
 def n_observed(observation: Any) -> int:
     """N."""
     return observation.L.shape[1] if isinstance(observation, Identity) else len(observation.b)
+
+
+def n_reached(observation: Any) -> int:
+    """How many latent units the data reach, and can force."""
+    return n_observed(observation) if isinstance(observation, Identity) else observation.B.shape[1]
 
 
 def signal_inverse(observation: Any) -> np.ndarray:

@@ -15,7 +15,6 @@ import csv
 import dataclasses
 import io
 import json
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -112,13 +111,11 @@ class Run:
 
     def _write_metrics(self, trainer: Trainer) -> None:
         history = trainer.history
-        forcing = trainer.config.forcing
-        alpha = getattr(forcing, "alpha", math.nan)
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(METRICS)
         for i in np.flatnonzero(_was_evaluated(trainer.config, history["epoch"])):
-            row = {name: history[name][i] for name in history} | {"alpha": alpha}
+            row = {name: history[name][i] for name in history}
             row["seconds"] = history["seconds"][: i + 1].sum()
             writer.writerow([int(row["epoch"]), *(f"{row[name]:.9g}" for name in METRICS[1:])])
         write_atomically(self.folder / "metrics.csv", buffer.getvalue().encode())

@@ -42,7 +42,7 @@ from .data import (
 )
 from .dynamics import generate, jacobian
 from .dynamics import step as step_states
-from .forcing import forcing_weights
+from .forcing import adapt_alpha, adaptation_of, adapts, forcing_weights
 from .measures import Evaluation, evaluate
 from .model import Model, init_model, initial_state
 from .models._base import MODELS, Hyperparameters
@@ -76,6 +76,7 @@ class EpochReport:
     mar: float
     ar: float
     condition: float
+    alpha: float
     learning_rate: float
     seconds: float
     evaluation: Evaluation | None
@@ -91,8 +92,9 @@ class FitResult:
     model : Model
         The parameters at the end; after divergence, the last finite ones.
     history : dict of ndarray
-        Columns epoch (from 1), loss, l2, mar, ar, condition, learning_rate, seconds, D_stsp, D_H, PE; a row an
-        epoch. The penalties are those of the configuration's `regularization` and `ar_epsilon`; the measures are NaN in epochs without an evaluation.
+        Columns epoch (from 1), loss, l2, mar, ar, condition, alpha, learning_rate, seconds, D_stsp, D_H, PE; a row
+        an epoch. The penalties are those of the configuration's `regularization` and `ar_epsilon`; alpha is that of
+        GTF at the epoch's end, NaN for other forcings; the measures are NaN in epochs without an evaluation.
     best_model : Model
         Those of the evaluation with the lowest D_stsp; `model` where there was none.
     status : str
@@ -113,7 +115,7 @@ class FitResult:
     seconds: float
 
 
-COLUMNS = ("epoch", "loss", *PENALTIES, "learning_rate", "seconds", "D_stsp", "D_H", "PE")
+COLUMNS = ("epoch", "loss", *PENALTIES, "alpha", "learning_rate", "seconds", "D_stsp", "D_H", "PE")
 
 
 def history_of(rows: Any) -> dict[str, np.ndarray]:
@@ -131,6 +133,7 @@ class _Settings(NamedTuple):
     optimizer: int
     learning_rate: float
     gradient_clip: float
+    gradient_bound: float
     noise: float
 
 
@@ -148,14 +151,14 @@ def draw_windows(rng, starts, counts, windows):
 
 @jit
 def _finish_batch(loss, parameters, optimization, settings, step):
-    """Penalties, clipping, optimizer; False, with nothing changed, where a number is not finite.
+    """Penalties, clipping, optimizer; False, with nothing changed, where the training has diverged.
 
     `sums` (5,) gathers the epoch's loss and each of its `PENALTIES`.
     """
     params, gradient, grad_observation, moments, penalty, sums, found = optimization
     add_penalty(penalty, params, parameters[1], gradient, grad_observation, found)
     norm = clip_in_place(gradient, settings.gradient_clip)
-    if not math.isfinite(loss + norm):
+    if not (math.isfinite(loss) and norm <= settings.gradient_bound):
         return False
     m, v = moments
     rates = (settings.learning_rate, BETA1, BETA2, EPSILON)
@@ -168,14 +171,16 @@ def _finish_batch(loss, parameters, optimization, settings, step):
 
 @kernel
 def _train_batches(
-    n_batches, rng, data, windows, parameters, inverse, a, workspace, optimization, settings, step
+    n_batches, rng, data, windows, parameters, inverse, forcing, workspace, optimization, settings, step
 ):
-    """Run n_batches; return how many were, fewer where loss or gradient left the finite numbers."""
+    """Run n_batches; return how many were, fewer where loss or gradient diverged."""
     source, starts, counts = data
     gradient = optimization[1]
+    a, adaptation = forcing
     for batch in range(n_batches):
         update_inverse(parameters[1], inverse)
         draw_windows(rng, starts, counts, windows)
+        adapt_alpha(adaptation, parameters, inverse, source, windows, a, step + batch)
         loss = batch_gradient(
             parameters, inverse, a, source, windows, rng, settings.noise, workspace, gradient
         )
@@ -188,10 +193,12 @@ def _train_batches(
 
 
 @kernel
-def _begin_threaded(rng, data, windows, parameters, inverse, workspaces, noise):
+def _begin_threaded(rng, data, windows, parameters, inverse, forcing, workspaces, noise, step):
     source, starts, counts = data
+    a, adaptation = forcing
     update_inverse(parameters[1], inverse)
     draw_windows(rng, starts, counts, windows)
+    adapt_alpha(adaptation, parameters, inverse, source, windows, a, step)
     n_entries = n_observed_entries(source, windows, len(workspaces[0].tape.X) - 1)
     for block in range(len(workspaces)):
         fill_tape(workspaces[block].tape, source, windows, n_entries, block, rng, noise)
@@ -249,7 +256,8 @@ class Trainer:
         # A stream of its own: the initial values do not depend on how training draws, nor the reverse.
         self.rng = np.random.default_rng([config.seed, 1])
         self._data = data
-        self._forcing = forcing_weights(config.forcing, n_steps).astype(config.dtype)
+        a = forcing_weights(config.forcing, n_steps).astype(config.dtype)
+        self._forcing = a, adaptation_of(config.forcing, model)
         self._windows = np.zeros(config.training.batch_size, np.int64)
         self._prepare_workspaces(model, n_steps)
         first, last = config.training.learning_rate
@@ -284,7 +292,9 @@ class Trainer:
         for block in range(blocks if self._threads > 1 else 1):
             # A thread takes every n-th block, one after the other, on one tape: it stays in the cache.
             share = workspaces[block % self._threads] if block >= self._threads else None
-            workspaces.append(new_workspace(model, n_steps, lanes, part.checkpoint_segments, share))
+            workspaces.append(
+                new_workspace(model, n_steps, lanes, part.checkpoint_segments, share, self.config.forcing)
+            )
         self._workspaces = tuple(workspaces)
 
     @property
@@ -306,6 +316,11 @@ class Trainer:
         return self._validation, self._validation_inputs
 
     @property
+    def _alpha(self) -> np.ndarray:
+        """Alpha (1,), as it is now; NaN where the forcing has none."""
+        return self._forcing[1].alpha
+
+    @property
     def history(self) -> dict[str, np.ndarray]:
         return history_of(self.rows)
 
@@ -319,6 +334,7 @@ class Trainer:
             "v": self.moments.v.copy(),
             "best": self.best.copy(),
             "sums": self.sums.copy(),
+            "alpha": self._alpha.copy(),
             "rows": np.array(self.rows, dtype=np.float64).reshape(-1, len(COLUMNS)),
             "progress": {
                 "epoch": self.epoch,
@@ -337,8 +353,11 @@ class Trainer:
             ("v", self.moments.v),
             ("best", self.best),
             ("sums", self.sums),
+            ("alpha", self._alpha),
         ):
             array[...] = state[name]
+        if adapts(self.config.forcing):
+            self._forcing[0][1:] = self._alpha
         self.rows = [tuple(row) for row in state["rows"]]
         progress = state["progress"]
         self.epoch, self.batch = progress["epoch"], progress["batch"]
@@ -354,7 +373,7 @@ class Trainer:
         begin = time.perf_counter()
         if self._threads > 1:
             rng = np.random.default_rng(0)
-            self._begin_threaded(rng)
+            self._begin_threaded(rng, 0)
             self._blocks_of_thread(0)
             _end_threaded(math.nan, *self._end_arguments(1))  # not finite: nothing changes
         else:
@@ -366,7 +385,8 @@ class Trainer:
     def _settings(self) -> _Settings:
         part = self.config.training
         clip = math.inf if part.gradient_clip is None else part.gradient_clip
-        return _Settings(OPTIMIZERS[part.optimizer], self._learning_rate(self.epoch), clip, part.noise)
+        rate = self._learning_rate(self.epoch)
+        return _Settings(OPTIMIZERS[part.optimizer], rate, clip, part.gradient_bound, part.noise)
 
     def _run_batches(self, n: int, step: int) -> int:
         return _train_batches(
@@ -383,20 +403,22 @@ class Trainer:
             step,
         )
 
-    def _begin_threaded(self, rng: np.random.Generator) -> None:
+    def _begin_threaded(self, rng: np.random.Generator, step: int) -> None:
         _begin_threaded(
             rng,
             self._data,
             self._windows,
             self._parameters,
             self._inverse,
+            self._forcing,
             self._workspaces,
             self.config.training.noise,
+            step,
         )
 
     def _blocks_of_thread(self, thread: int) -> list[float]:
         return [
-            _block_gradient(self._parameters, self._inverse, self._forcing, workspace)
+            _block_gradient(self._parameters, self._inverse, self._forcing[0], workspace)
             for workspace in self._workspaces[thread :: self._threads]
         ]
 
@@ -405,7 +427,7 @@ class Trainer:
 
     def _run_batches_threaded(self, executor: Any, n: int, step: int) -> int:
         for batch in range(n):
-            self._begin_threaded(self.rng)
+            self._begin_threaded(self.rng, step + batch)
             losses = np.zeros(len(self._workspaces))
             for thread, found in enumerate(executor.map(self._blocks_of_thread, range(self._threads))):
                 losses[thread :: self._threads] = found
@@ -459,7 +481,8 @@ class Trainer:
                 self.best[...] = self.params
         rate = self._learning_rate(self.epoch - 1)
         measures = (math.nan,) * 3 if found is None else (found.D_stsp, found.D_H, found.PE)
-        row = (self.epoch, loss, l2, mar, ar, condition, rate, self.epoch_seconds, *measures)
+        alpha = float(self._alpha[0])
+        row = (self.epoch, loss, l2, mar, ar, condition, alpha, rate, self.epoch_seconds, *measures)
         self.rows.append(tuple(map(float, row)))
         report = EpochReport(
             self.epoch,
@@ -469,6 +492,7 @@ class Trainer:
             mar,
             ar,
             condition,
+            alpha,
             rate,
             self.epoch_seconds,
             found,

@@ -86,9 +86,9 @@ def problems(draw, rows=rows, max_dim=4):
     S, T = draw(st.sampled_from([1, 2, 5])), draw(st.integers(1, 6))  # one by one, and as lanes
     observation = pl.Affine(np.zeros((N, M)), np.zeros(N)) if affine else pl.Identity(np.zeros((M - N, N)))
     observation = randomize(observation, rng)
-    forcing = draw(
-        st.sampled_from([None, pl.STF(1), pl.STF(2), pl.STF(3), pl.GTF(0.2), pl.GTF(0.0), pl.GTF(1.0)])
-    )
+    whole = [None, pl.STF(1), pl.STF(2), pl.STF(3), pl.GTF(0.2), pl.GTF(0.0), pl.GTF(1.0)]
+    partial = [pl.STF(2, forced_units=1), pl.GTF(0.3, forced_units=1), pl.GTF(1.0, forced_units=1)]
+    forcing = draw(st.sampled_from(whole + partial))
     X = rng.standard_normal((S, T + 1, N))
     U = rng.standard_normal((S, T + 1, K))
     return pl.Model(latent, observation), X, U, forcing

@@ -7,6 +7,7 @@ Nothing here calls the package. `Dual` carries the tangent of every parameter al
 import math
 
 import numpy as np
+from scipy.linalg import expm, logm
 
 
 class Dual:
@@ -132,13 +133,13 @@ def start(observation, inverse, x, M):
 
 
 def forced_states(model, inverse, X, U, a):
-    """z[0..T-1] after forcing and z[1..T] before it, of one sequence."""
+    """z[0..T-1] after forcing and z[1..T] before it, of one sequence; unit i is pulled by a[t][i]."""
     z = start(model.observation, inverse, X[0], len(model.latent.A))
     stepped_from, stepped_to = [], []
     for t in range(len(X) - 1):
-        if t > 0 and a[t] > 0:
-            for i, pull in enumerate(signal(model.observation, inverse, X[t])):
-                z[i] = (1 - a[t]) * z[i] + a[t] * pull
+        for i, pull in enumerate(signal(model.observation, inverse, X[t]) if t > 0 else ()):
+            if a[t][i] > 0:
+                z[i] = (1 - a[t][i]) * z[i] + a[t][i] * pull
         stepped_from.append(list(z))
         z = step(model.latent, z, U[t])
         stepped_to.append(list(z))
@@ -255,3 +256,22 @@ def hellinger_distance(X, Y, smoothing):
         p, q = spectra
         distances.append(math.sqrt(((np.sqrt(p) - np.sqrt(q)) ** 2).sum() / 2))
     return float(np.mean(distances))
+
+
+def mean_stretch(method, latent, jacobians):
+    """What GTF's alpha is found from; jacobians (S, T, M, M)."""
+    if method == "jacobian_upper_bound":
+        return max(abs(a) for a in latent.A) + np.linalg.norm(latent.W1, 2) * np.linalg.norm(latent.W2, 2)
+    found = []
+    for of_sequence in jacobians:
+        norms = [np.linalg.norm(J, 2) for J in of_sequence]
+        if method == "batch_maximum":
+            found.append(max(norms))
+        elif method == "product_upper_bound":
+            found.append(math.prod(norms) ** (1 / len(norms)))
+        elif method == "arithmetic_mean":
+            found.append(np.linalg.norm(sum(of_sequence) / len(of_sequence), 2))
+        else:
+            logarithm = sum(logm(J) for J in of_sequence) / len(of_sequence)
+            found.append(np.linalg.norm(expm(logarithm), 2))
+    return max(found)

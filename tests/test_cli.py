@@ -1,5 +1,6 @@
 """The command line: what each command writes, and that every mistake is one line and exit code 2."""
 
+import contextlib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from test_jit import kernels
 
 import plrnn_numba as pl
 from plrnn_numba.cli import DIVERGED, DONE, MISTAKE, STOPPED, main
+from plrnn_numba.run import Run
 
 CONFIG = {
     "latent_dim": 2,
@@ -203,6 +205,14 @@ def test_warmup_of_several_models_takes_a_process_each(capsys):
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["shPLRNN", "PLRNN"]
 
 
+def test_a_gradient_over_the_bound_is_divergence(folder, capsys):
+    options = ["--set", "training.gradient_bound=1e-9", "--out", "r", "--quiet"]
+    assert main(["train", "c.json", "--data", "X.npy", *options]) == DIVERGED
+    assert "diverged in epoch 1" in capsys.readouterr().err
+    first = pl.init_model(CONFIG, 2)
+    np.testing.assert_array_equal(pl.load_model("r/model.npz").latent.W1, first.latent.W1)
+
+
 def test_divergence_exits_with_3_and_keeps_the_last_finite_model(folder, capsys):
     options = ["--set", "training.learning_rate=[1e18,1e18]", "--set", "forcing=null", "--out", "r"]
     assert main(["train", "c.json", "--data", "X.npy", *options]) == DIVERGED
@@ -228,7 +238,8 @@ def start_training(folder, *options):
 
 
 @pytest.mark.needs_speed
-def test_twenty_kills_at_random_moments_change_no_bit(folder):
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_twenty_ends_at_random_moments_change_no_bit(folder, name):
     """SIGKILL leaves no time for anything; what is on disk is whole at every moment."""
     rng = np.random.default_rng(0)
     changes = [
@@ -246,7 +257,7 @@ def test_twenty_kills_at_random_moments_change_no_bit(folder):
             _, error = process.communicate(timeout=seconds)
             return process.returncode, error
         except subprocess.TimeoutExpired:
-            process.kill()
+            process.send_signal(getattr(signal, name))
             process.communicate()
             return "killed", ""
 
@@ -262,14 +273,96 @@ def test_twenty_kills_at_random_moments_change_no_bit(folder):
     assert ends.count("killed") >= 10  # a fast machine may be done before
     code, error = run("--resume", "--out", "r")
     assert code == DONE, error
+    assert_same_runs(folder / "whole", folder / "r")
+
+
+def assert_same_runs(one, other):
+    """Models to the bit, and metrics but for the seconds."""
     for name in ("model.npz", "best.npz"):
-        with np.load(folder / "whole" / name) as whole, np.load(folder / "r" / name) as killed:
-            for key in whole.files:
+        with np.load(one / name) as first, np.load(other / name) as second:
+            for key in first.files:
                 if key != "meta":
-                    np.testing.assert_array_equal(whole[key], killed[key])
-    tables = [(folder / name / "metrics.csv").read_text().splitlines() for name in ("whole", "r")]
-    first, second = ([line.rpartition(",")[0] for line in table] for table in tables)  # all but the seconds
+                    np.testing.assert_array_equal(first[key], second[key])
+    tables = [(run / "metrics.csv").read_text().splitlines() for run in (one, other)]
+    first, second = ([line.rpartition(",")[0] for line in table] for table in tables)
     assert first == second
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 MB of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)]
+    try:
+        mounted = subprocess.run(command, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    if not mounted:
+        pytest.skip("needs the right to mount a file system")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.needs_speed
+def test_a_disk_that_fills_up_stops_a_run_that_goes_on_when_there_is_room(folder, small_disk):
+    changes = ["training.epochs=600", "training.batches_per_epoch=100", "evaluation.every=20"]
+    options = ["--data", "X.npy", *(part for change in changes for part in ("--set", change))]
+    command = [sys.executable, "-m", "plrnn_numba", "train", "--no-plots"]
+    whole = subprocess.run([*command, "c.json", *options, "--out", "whole", "--quiet"], cwd=folder)
+    assert whole.returncode == DONE
+    out = str(small_disk / "r")
+    filler = small_disk / "filler"
+    start = [*command, "c.json", *options, "--out", out]
+    for _ in range(3):
+        process = subprocess.Popen(start, cwd=folder, stderr=subprocess.PIPE, text=True)
+        for line in process.stderr:  # two evaluations are told, and written
+            if line.startswith("epoch"):
+                break
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        error = process.stderr.read()
+        assert process.wait() == STOPPED, error
+        last = error.splitlines()[-1]
+        assert "cannot be written to: No space left on device; go on from epoch" in last
+        assert f"plrnn-numba train --resume --out {out}" in last
+        assert not list(small_disk.rglob("*.part"))
+        filler.unlink()
+        start = [*command, "--resume", "--out", out]
+    resumed = subprocess.run([*start, "--quiet"], cwd=folder)
+    assert resumed.returncode == DONE
+    assert_same_runs(folder / "whole", small_disk / "r")
+
+
+@pytest.mark.needs_speed
+def test_a_second_signal_ends_at_once_and_the_checkpoint_stands(folder):
+    long = ["--set", "training.epochs=100000", "--set", "evaluation.every=100", "--no-plots"]
+    process = start_training(folder, *long)
+    for line in process.stderr:
+        if line.startswith("epoch"):
+            break
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode in (STOPPED, 128 + signal.SIGTERM, 128 + signal.SIGINT)
+    state, _ = Run.open(folder / "r").state()
+    assert state["progress"]["epoch"] >= 100
+    assert np.isfinite(state["params"]).all()
+
+
+@pytest.mark.needs_speed
+def test_a_folder_that_is_lost_stops_the_run_without_a_traceback(folder):
+    process = start_training(folder, "--set", "training.epochs=100000", "--set", "evaluation.every=50")
+    for line in process.stderr:
+        if line.startswith("epoch"):
+            break
+    (folder / "r").rename(folder / "elsewhere")
+    error = process.stderr.read()
+    assert process.wait() == STOPPED
+    assert "Traceback" not in error
+    assert "r cannot be written to: No such file or directory; there is no checkpoint yet" in error
+    assert Run.open(folder / "elsewhere").state()[0]["progress"]["epoch"] >= 50
 
 
 @pytest.mark.needs_speed
@@ -351,112 +444,6 @@ def test_progress_on_a_terminal_is_one_bar(folder):
     assert "D_stsp" in shown
     assert "left" in shown
     assert shown.count("\n") <= 3
-
-
-MISTAKES = {
-    "nothing": ([], "required: COMMAND"),
-    "unknown command": (["tarin"], "invalid choice: 'tarin'"),
-    "unknown flag": (["train", "--dta", "X.npy"], "unrecognized arguments: --dta"),
-    "no data": (["train", "c.json"], "nothing to train on: give --data FILE or --system NAME"),
-    "two sources": (["train", "--data", "X.npy", "--system", "lorenz63"], "not allowed with"),
-    "no such data": (["train", "c.json", "--data", "Y.npy"], "Y.npy: no such file"),
-    "no such config": (["train", "d.json", "--data", "X.npy"], "d.json: no such file"),
-    "unknown system": (["train", "--system", "lorentz63"], "--system: got 'lorentz63', allowed are"),
-    "unknown ending": (["train", "c.json", "--data", "c.json"], "got the ending '.json', allowed are .npy"),
-    "damaged data": (["train", "c.json", "--data", "bad.npy"], "bad.npy: cannot be read"),
-    "pickled data": (["train", "c.json", "--data", "object.npy"], "object.npy: cannot be read"),
-    "damaged csv": (["train", "c.json", "--data", "bad.csv"], "bad.csv: cannot be read"),
-    "NaN": (["train", "c.json", "--data", "nan.npy"], "got nan at trial 0, row 3, column 1"),
-    "too many dimensions": (["train", "c.json", "--data", "four.npy"], "got shape (2, 2, 2, 2)"),
-    "empty folder": (["train", "c.json", "--data", "empty"], "empty: the folder has no"),
-    "N > M": (
-        ["train", "c.json", "--data", "X.npy", "--set", "latent_dim=1"],
-        "observation.name: 'identity' needs",
-    ),
-    "negative dimension": (
-        ["train", "c.json", "--data", "X.npy", "--set", "latent_dim=-1"],
-        "latent_dim: got -1, allowed is at least 1",
-    ),
-    "M <= K": (
-        [
-            "train",
-            "c.json",
-            "--data",
-            "X.npy",
-            "--inputs",
-            "X.npy",
-            "--set",
-            "latent_step.hyperparameters.learnable_C=false",
-        ],
-        "latent_step.hyperparameters.learnable_C: false needs more latent units than inputs, got latent_dim 2 and 2 inputs",
-    ),
-    "unknown key": (
-        ["train", "c.json", "--data", "X.npy", "--set", "training.epoch=3"],
-        "training.epoch: unknown key; did you mean 'epochs'?",
-    ),
-    "another model's key": (
-        ["train", "c.json", "--data", "X.npy", "--set", "latent_step.hyperparameters.num_relus=1"],
-        "latent_step.hyperparameters.num_relus: unknown key",
-    ),
-    "no value": (
-        ["train", "c.json", "--data", "X.npy", "--set", "seed"],
-        "--set: got 'seed', expected KEY=VALUE",
-    ),
-    "no mapping": (
-        ["train", "c.json", "--data", "X.npy", "--set", "latent_dim.x=1"],
-        "--set: latent_dim.x: latent_dim is 2",
-    ),
-    "too long sequences": (
-        ["train", "c.json", "--data", "X.npy", "--set", "training.sequence_length=1000"],
-        "X: the longest trial has 960 rows",
-    ),
-    "inputs of another length": (
-        ["train", "c.json", "--data", "X.npy", "--inputs", "short.npy"],
-        "inputs: got trials of",
-    ),
-    "hold-out": (
-        ["train", "c.json", "--data", "X.npy", "--hold-out", "1"],
-        "--hold-out: got 1, allowed is from 0 to below 1",
-    ),
-    "existing run": (["train", "c.json", "--data", "X.npy", "--out", "trials"], "trials: exists already"),
-    "resume nothing": (["train", "--resume"], "--resume: needs --out RUN"),
-    "resume no run": (["train", "--resume", "--out", "trials"], "trials: not the folder of a run"),
-    "resume other data": (
-        ["train", "--resume", "--out", "r", "--data", "X.npy"],
-        "--resume: the run has its own data",
-    ),
-    "no run": (["evaluate", "nowhere"], "nowhere: not the folder of a run"),
-    "unknown model to compile": (["warmup", "LSTM"], "NAME: got 'LSTM', allowed are"),
-    "unknown model": (["init", "--model", "LSTM"], "--model: got 'LSTM', allowed are"),
-    "damaged config": (["train", "bad.json", "--data", "X.npy"], "bad.json: not valid JSON"),
-    "empty run": (["evaluate", "emptyrun"], "model.npz: no such file"),
-}
-
-
-@pytest.mark.parametrize("case", MISTAKES)
-def test_a_mistake_is_one_line_and_exit_code_2(folder, case, capsys):
-    Path("bad.npy").write_bytes(b"\x93NUMPY\x01")
-    Path("bad.csv").write_text("a,b\n1,2\n3\n")
-    Path("bad.json").write_text("{")
-    Path("empty").mkdir()
-    Path("emptyrun").mkdir()
-    Path("emptyrun/config.json").write_text(json.dumps(CONFIG))
-    np.save("emptyrun/test.npy", np.load("X.npy"))
-    np.save("object.npy", np.array([{}], dtype=object), allow_pickle=True)
-    np.save("four.npy", np.zeros((2, 2, 2, 2)))
-    np.save("short.npy", np.load("U.npy")[:1000])
-    broken = np.load("X.npy")
-    broken[3, 1] = np.nan
-    np.save("nan.npy", broken)
-    before = {p: p.stat().st_mtime_ns for p in folder.rglob("*")}
-    arguments, message = MISTAKES[case]
-    assert main(arguments) == MISTAKE
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    assert captured.err.startswith("plrnn-numba: error: ")
-    assert message in captured.err
-    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == before
 
 
 @pytest.mark.parametrize(

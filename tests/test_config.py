@@ -235,6 +235,23 @@ MISTAKES = [
         changed(PLRNN, forcing={"name": "GTF", "method": "magic"}),
         r"^forcing.method: got 'magic', allowed is one of 'constant'",
     ),
+    (
+        changed(PLRNN, forcing={"name": "GTF", "method": "jacobian_upper_bound"}),
+        r"^forcing.method: got 'jacobian_upper_bound', but PLRNN has no W1 and W2; allowed for it is one of 'const",
+    ),
+    (
+        changed(PLRNN, forcing={"name": "GTF", "interval": 0}),
+        r"^forcing.interval: got 0, allowed is at least 1",
+    ),
+    (changed(PLRNN, forcing={"name": "GTF", "decay": 2}), r"^forcing.decay: got 2, allowed is from 0 to 1"),
+    (
+        changed(PLRNN, forcing={"name": "GTF", "samples": 0}),
+        r"^forcing.samples: got 0, allowed is at least 1",
+    ),
+    (
+        changed(PLRNN, forcing={"name": "STF", "interval": 5, "forced_units": 99}),
+        r"^forcing.forced_units: got 99, allowed is at most latent_dim 3",
+    ),
     (changed(PLRNN, forcing=3), r"^forcing: got 3, expected a mapping"),
     (changed(PLRNN, training__epoch=3), r"^training.epoch: unknown key; did you mean 'epochs'\?"),
     (changed(PLRNN, training__epochs=-3), r"^training.epochs: got -3, allowed is at least 0"),

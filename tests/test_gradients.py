@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import plrnn_numba as pl
 from plrnn_numba import bptt
 from plrnn_numba._arrays import from_vector, to_vector
-from plrnn_numba.forcing import forcing_weights
+from plrnn_numba.forcing import forcing_weights, n_forced_units
+from plrnn_numba.observation import n_reached
 
 CLIPPED = st.just(Row("clipped_shPLRNN", {}))
 
@@ -43,8 +44,11 @@ def relative_error(got, expected):
 
 
 def parts(model, X, forcing):
+    """Weights of each unit that the data reach, and pinv(B)."""
     a = forcing_weights(forcing, X.shape[1] - 1)
     affine = isinstance(model.observation, pl.Affine)
+    n = n_reached(model.observation)
+    a = np.outer(a, np.arange(n) < n_forced_units(forcing, n))
     return a, np.linalg.pinv(model.observation.B) if affine else None
 
 
