@@ -525,8 +525,9 @@ class Trainer:
                         status = ended
                         break
                     report = self._end_epoch()
-                    bar.update(report)
-                    if callback is not None and callback(report):
+                    stop = callback is not None and callback(report)
+                    bar.update(report)  # after the callback: what is told is written
+                    if stop:
                         status = "stopped"
                         break
                     if self.epoch < n_epochs and self._is_stale():

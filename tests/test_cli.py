@@ -221,6 +221,13 @@ def test_divergence_exits_with_3_and_keeps_the_last_finite_model(folder, capsys)
     assert json.loads(Path("r/run.json").read_text())["status"] == "diverged"
 
 
+def wait_for_an_evaluation(process):
+    """It is told, and written."""
+    for line in process.stderr:
+        if line.startswith("epoch"):
+            return
+
+
 def start_training(folder, *options):
     command = [
         sys.executable,
@@ -316,14 +323,12 @@ def test_a_disk_that_fills_up_stops_a_run_that_goes_on_when_there_is_room(folder
     start = [*command, "c.json", *options, "--out", out]
     for _ in range(3):
         process = subprocess.Popen(start, cwd=folder, stderr=subprocess.PIPE, text=True)
-        for line in process.stderr:  # two evaluations are told, and written
-            if line.startswith("epoch"):
-                break
+        wait_for_an_evaluation(process)
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(4096))
-        error = process.stderr.read()
-        assert process.wait() == STOPPED, error
+        _, error = process.communicate()
+        assert process.returncode == STOPPED, error
         last = error.splitlines()[-1]
         assert "cannot be written to: No space left on device; go on from epoch" in last
         assert f"plrnn-numba train --resume --out {out}" in last
@@ -339,9 +344,7 @@ def test_a_disk_that_fills_up_stops_a_run_that_goes_on_when_there_is_room(folder
 def test_a_second_signal_ends_at_once_and_the_checkpoint_stands(folder):
     long = ["--set", "training.epochs=100000", "--set", "evaluation.every=100", "--no-plots"]
     process = start_training(folder, *long)
-    for line in process.stderr:
-        if line.startswith("epoch"):
-            break
+    wait_for_an_evaluation(process)
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
@@ -354,12 +357,10 @@ def test_a_second_signal_ends_at_once_and_the_checkpoint_stands(folder):
 @pytest.mark.needs_speed
 def test_a_folder_that_is_lost_stops_the_run_without_a_traceback(folder):
     process = start_training(folder, "--set", "training.epochs=100000", "--set", "evaluation.every=50")
-    for line in process.stderr:
-        if line.startswith("epoch"):
-            break
+    wait_for_an_evaluation(process)
     (folder / "r").rename(folder / "elsewhere")
-    error = process.stderr.read()
-    assert process.wait() == STOPPED
+    _, error = process.communicate()
+    assert process.returncode == STOPPED
     assert "Traceback" not in error
     assert "r cannot be written to: No such file or directory; there is no checkpoint yet" in error
     assert Run.open(folder / "elsewhere").state()[0]["progress"]["epoch"] >= 50
@@ -398,9 +399,7 @@ def test_a_signal_ends_with_75_and_resume_ends_with_the_same_bits(folder, name):
     process = start_training(folder, *epochs)
     line = process.stderr.readline()
     assert line.startswith("run ")
-    for line in process.stderr:  # the first evaluation is told, and written
-        if line.startswith("epoch"):
-            break
+    wait_for_an_evaluation(process)
     process.send_signal(getattr(signal, name))
     _, error = process.communicate(timeout=60)
     assert process.returncode == STOPPED, error
