@@ -4,6 +4,11 @@ Piecewise-linear RNNs (PLRNN, ALRNN, shPLRNN, clipped_shPLRNN) in NumPy arrays a
 hand-derived gradients. Start with `fit`, `predict` and `Config`; or, at a shell, with ``plrnn-numba --help``.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from . import measures, models, optim, systems
 from ._schema import ConfigError
 from ._version import __version__
@@ -46,6 +51,7 @@ __all__ = [
     "ShPLRNN",
     "Trainer",
     "__version__",
+    "analysis",
     "evaluate",
     "fit",
     "generate",
@@ -71,3 +77,13 @@ __all__ = [
     "to_shplrnn",
     "warmup",
 ]
+
+if TYPE_CHECKING:
+    from . import analysis
+
+
+def __getattr__(name: str) -> Any:
+    """Import `analysis` when it is first asked for: it brings half of SciPy along."""
+    if name == "analysis":
+        return importlib.import_module(".analysis", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

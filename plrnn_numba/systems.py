@@ -93,3 +93,69 @@ def simulate(name: str, n_steps: int, seed: Any = 0, dt: float | None = None) ->
     times = system.transient + step * np.arange(n_steps)
     solution = solve_ivp(system.flow, (0, times[-1]), start, "DOP853", t_eval=times, rtol=1e-8, atol=1e-8)
     return np.ascontiguousarray(solution.y.T)
+
+
+def flow_jacobians(name: str, n_steps: int, seed: Any = 0, dt: float | None = None) -> np.ndarray:
+    """Jacobians of the map that takes a benchmark system one sampling step further, along an orbit on its attractor.
+
+    With `analysis.lyapunov_of_jacobians` these give the exponents of the system itself, per step.
+
+    Parameters
+    ----------
+    name, n_steps, seed, dt
+        As for `simulate`.
+
+    Returns
+    -------
+    ndarray, (n_steps, N, N), float64
+        ``J[t, i, j] = dx_i(t + dt) / dx_j(t)``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+
+    References
+    ----------
+    The variational equation, with a Jacobian of the flow by central differences, which is exact for these systems but
+    for rounding: their flows are polynomials of degree 2 (Van der Pol: 3).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from plrnn_numba import systems
+    >>> J = systems.flow_jacobians("lorenz63", 3)  # volumes shrink by exp(-(10 + 1 + 8/3) dt)
+    >>> np.log(np.linalg.det(J)).round(6)
+    array([-0.136667, -0.136667, -0.136667])
+    """
+    x = simulate(name, n_steps, seed, dt)
+    system = SYSTEMS[name]
+    step = system.dt if dt is None else float(dt)
+    N, h = x.shape[1], 1e-4
+    eye = np.eye(N)
+
+    def flow(x: np.ndarray) -> np.ndarray:
+        return (
+            np.array([system.flow(0.0, row) for row in x.T]).T
+            if name == "lorenz96"
+            else np.array(system.flow(0.0, x))
+        )
+
+    def derivative(x: np.ndarray) -> np.ndarray:
+        columns = [(flow(x + h * e[:, None]) - flow(x - h * e[:, None])) / (2 * h) for e in eye]
+        return np.stack(columns, axis=1)
+
+    # Runge and Kutta's rule on all steps at once, in ten parts each: an error of (dt / 10)^5.
+    x, J = x.T.copy(), np.repeat(eye[:, :, None], n_steps, axis=2)
+    part = step / 10
+    for _ in range(10):
+        k: list[np.ndarray] = []
+        K: list[np.ndarray] = []
+        for weight in (0.0, 0.5, 0.5, 1.0):
+            y = x + weight * part * k[-1] if k else x
+            Y = J + weight * part * K[-1] if K else J
+            k.append(flow(y))
+            K.append(np.einsum("ijt,jkt->ikt", derivative(y), Y))
+        x = x + part / 6 * (k[0] + 2 * k[1] + 2 * k[2] + k[3])
+        J = J + part / 6 * (K[0] + 2 * K[1] + 2 * K[2] + K[3])
+    return np.ascontiguousarray(np.moveaxis(J, 2, 0))

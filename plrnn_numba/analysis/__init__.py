@@ -1,0 +1,45 @@
+"""What piecewise-linear maps allow: fixed points, cycles, exponents, symbols and bounds, over the hinge form."""
+
+from .bifurcations import Branch, Event, Following, follow, interpolate
+from .boundedness import Basins, Boundedness, Box, absorbing_box, absorbing_radius, basins, is_bounded
+from .cycles import Cycle, CycleSet, cycles, fixed_points
+from .lyapunov import LyapunovSpectrum, kaplan_yorke_dimension, lyapunov_of_jacobians, lyapunov_spectrum
+from .regions import (
+    BlockEntropies,
+    Symbols,
+    TransitionGraph,
+    block_entropies,
+    regions,
+    symbols,
+    transition_graph,
+)
+
+__all__ = [
+    "Basins",
+    "BlockEntropies",
+    "Boundedness",
+    "Box",
+    "Branch",
+    "Cycle",
+    "CycleSet",
+    "Event",
+    "Following",
+    "LyapunovSpectrum",
+    "Symbols",
+    "TransitionGraph",
+    "absorbing_box",
+    "absorbing_radius",
+    "basins",
+    "block_entropies",
+    "cycles",
+    "fixed_points",
+    "follow",
+    "interpolate",
+    "is_bounded",
+    "kaplan_yorke_dimension",
+    "lyapunov_of_jacobians",
+    "lyapunov_spectrum",
+    "regions",
+    "symbols",
+    "transition_graph",
+]

@@ -1,0 +1,153 @@
+"""The normal form that the whole analysis is written over: ``F(z) = L z + B phi(C z + d) + h``.
+
+Every latent step model has one (`to_hinge`); nothing in this room asks which model it came from. A *pattern* (K,) of
+booleans says which of the K hinges are open; each pattern that occurs has its own linear map, and names a region.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arrays import as_floats
+from .._jit import jit, kernel
+from ..models._base import Hinge
+from ..models.convert import to_hinge
+
+
+def as_hinge(system: Any) -> Hinge:
+    """The hinge form of a latent step model, or one that is given, in float64; raise TypeError or ValueError."""
+    hinge = system if isinstance(system, Hinge) else to_hinge(system)
+    L = as_floats("hinge.L", hinge.L, np.float64)
+    M = len(L)
+    B = as_floats("hinge.B", hinge.B, np.float64, (M, "K"))
+    K = B.shape[1]
+    return Hinge(
+        as_floats("hinge.L", L, np.float64, (M, M)),
+        B,
+        as_floats("hinge.C", hinge.C, np.float64, (K, M)),
+        as_floats("hinge.d", hinge.d, np.float64, (K,)),
+        as_floats("hinge.h", hinge.h, np.float64, (M,)),
+        as_floats("hinge.input_matrix", hinge.input_matrix, np.float64, (M, "n_inputs")),
+    )
+
+
+class Maps(NamedTuple):
+    """A hinge form as kernels like it: matrices that multiply from the left are stored transposed."""
+
+    L_T: np.ndarray
+    B_T: np.ndarray
+    C: np.ndarray
+    d: np.ndarray
+    h: np.ndarray
+    input_T: np.ndarray
+
+
+def maps_of(hinge: Hinge) -> Maps:
+    """What the kernels of this room take."""
+    transposed = (np.ascontiguousarray(a.T) for a in (hinge.L, hinge.B, hinge.input_matrix))
+    L_T, B_T, input_T = transposed
+    return Maps(L_T, B_T, hinge.C, hinge.d, hinge.h, input_T)
+
+
+@jit
+def hinge_inputs(maps, z, u):
+    """``u = C z + d``."""
+    for j in range(len(u)):
+        total = maps.d[j]
+        for i in range(len(z)):
+            total += maps.C[j, i] * z[i]
+        u[j] = total
+
+
+@jit
+def hinge_step(maps, z, u, out):
+    """``out = F(z)``, without inputs; fills u."""
+    hinge_inputs(maps, z, u)
+    M = len(z)
+    for i in range(M):
+        out[i] = maps.h[i]
+    for k in range(M):
+        for i in range(M):
+            out[i] += maps.L_T[k, i] * z[k]
+    for j in range(len(u)):
+        if u[j] > 0:
+            for i in range(M):
+                out[i] += maps.B_T[j, i] * u[j]
+
+
+@jit
+def hinge_tangent(maps, u, v, out):
+    """``out = J v`` in the region of the hinge inputs u."""
+    M = len(v)
+    for i in range(M):
+        out[i] = 0.0
+    for k in range(M):
+        for i in range(M):
+            out[i] += maps.L_T[k, i] * v[k]
+    for j in range(len(u)):
+        if u[j] > 0:
+            along = 0.0
+            for i in range(M):
+                along += maps.C[j, i] * v[i]
+            for i in range(M):
+                out[i] += maps.B_T[j, i] * along
+
+
+@jit
+def add_input(maps, s, out):
+    """``out += input_matrix s``."""
+    for k in range(len(s)):
+        for i in range(len(out)):
+            out[i] += maps.input_T[k, i] * s[k]
+
+
+@kernel
+def _orbit(maps, inputs, u, out):
+    for t in range(len(out) - 1):
+        hinge_step(maps, out[t], u, out[t + 1])
+        if inputs.shape[1] > 0:
+            add_input(maps, inputs[t], out[t + 1])
+
+
+@kernel
+def _patterns(maps, states, u, out):
+    for t in range(len(states)):
+        hinge_inputs(maps, states[t], u)
+        for j in range(len(u)):
+            out[t, j] = u[j] > 0
+
+
+def as_states(name: str, states: Any, hinge: Hinge) -> np.ndarray:
+    """Latent states (T, M) in float64."""
+    return as_floats(name, states, np.float64, ("T", len(hinge.L)))
+
+
+def orbit(system: Any, z0: Any, n_steps: int, inputs: Any = None) -> np.ndarray:
+    """Iterate in float64: latent states (n_steps, M) from z0 (M,) on; inputs (n_steps, number of inputs)."""
+    hinge = as_hinge(system)
+    out = np.zeros((int(n_steps), len(hinge.L)))
+    out[0] = as_floats("z0", z0, np.float64, (len(hinge.L),))
+    _orbit(maps_of(hinge), drive_of(hinge, inputs, int(n_steps)), np.zeros(len(hinge.d)), out)
+    return out
+
+
+def drive_of(hinge: Hinge, inputs: Any, n_rows: int) -> np.ndarray:
+    """Inputs (n_rows, K), or (n_rows, 0) where there are none, which means zero."""
+    if inputs is None:
+        return np.zeros((n_rows, 0))
+    return as_floats("inputs", inputs, np.float64, (n_rows, hinge.input_matrix.shape[1]))
+
+
+def patterns_of(hinge: Hinge, states: np.ndarray) -> np.ndarray:
+    """Which hinges are open at each state: booleans (T, K)."""
+    out = np.zeros((len(states), len(hinge.d)), bool)
+    _patterns(maps_of(hinge), states, np.zeros(len(hinge.d)), out)
+    return out
+
+
+def linear_map(hinge: Hinge, pattern: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``J`` (M, M) and ``v`` (M,) with F(z) = J z + v in the region of a pattern."""
+    B = hinge.B[:, pattern]
+    return hinge.L + B @ hinge.C[pattern], hinge.h + B @ hinge.d[pattern]
