@@ -544,7 +544,7 @@ def _summary(found: Evaluation) -> dict[str, Any]:
 
     measures: dict[str, Any] = {}
     for name, values in found.each.items():
-        low, high = np.quantile(values, [0.25, 0.75]) if np.isfinite(values).all() else (math.nan,) * 2
+        low, high = found.quartiles[name]
         measures[name] = {
             "median": plain(getattr(found, name)),
             "quartiles": [plain(low), plain(high)],
@@ -557,8 +557,8 @@ def _summary(found: Evaluation) -> dict[str, Any]:
 def _print_measures(found: Evaluation) -> None:
     n = len(found.each["PE"])
     print(f"{'measure':<8} {'median':>10} {'quartiles':>23}   over {n} free orbit(s) of {found.steps} steps")
-    for name, values in found.each.items():
-        low, high = np.quantile(values, [0.25, 0.75])
+    for name in found.each:
+        low, high = found.quartiles[name]
         print(f"{name:<8} {getattr(found, name):>10.4g} {low:>11.4g} {high:>11.4g}")
     if found.n_diverged:
         print(f"{found.n_diverged} of {n} orbits diverged")

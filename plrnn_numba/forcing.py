@@ -256,7 +256,7 @@ def spectral_norm(W, u, v):
     length = zero
     for j in range(n):  # from the largest row, but in no direction that a structure of W could rule out
         v[j] = W[row, j] / math.sqrt(largest) + 0.1 * math.cos(1.0 + j * j)
-        length += v[j] * v[j]
+        length = length + v[j] * v[j]
     length = math.sqrt(length)
     found = 0.0
     for _ in range(_MOST_ITERATIONS):
@@ -266,9 +266,9 @@ def spectral_norm(W, u, v):
         for i in range(m):
             dot = zero
             for j in range(n):
-                dot += W[i, j] * v[j]
+                dot = dot + W[i, j] * v[j]
             u[i] = dot
-            square += dot * dot
+            square = square + dot * dot
         before, found = found, math.sqrt(square)
         if not abs(found - before) > _CLOSE * found:
             break
