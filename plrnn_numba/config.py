@@ -88,6 +88,12 @@ class Evaluation:
     bins: int = option(30, at_least(2), "bins per dimension of D_stsp")
     smoothing: float = option(20.0, at_least(0), "standard deviation in bins of D_H's smoothing")
     prediction_steps: int = option(20, at_least(1), "steps ahead of the prediction error")
+    keep_models: bool = option(False, help="keep the model of each evaluation, to follow its bifurcations")
+
+    def options(self) -> dict[str, Any]:
+        """What `measures.evaluate` takes."""
+        names = ("steps", "orbits", "bins", "smoothing", "prediction_steps")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclasses.dataclass(frozen=True)

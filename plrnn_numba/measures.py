@@ -520,7 +520,7 @@ def valid_prediction_time(
     >>> from plrnn_numba import measures
     >>> t = np.arange(100.0)[:, None]
     >>> measures.valid_prediction_time(np.sin(t), np.sin(1.01 * t), epsilon=0.5)
-    35.0
+    41.0
     """
     X, Y = _as_pair(X, Y, same_length=True)
     if not epsilon > 0:

@@ -132,6 +132,180 @@ def plot_training(history: dict[str, np.ndarray], title: str = "") -> Any:
     return figure
 
 
+# --- analysis --------------------------------------------------------------------------------------
+
+_REGIONS = ("#2e6f95", "#d1495b", "#edae49", "#66a182", "#8d6a9f", "#444444", "#00798c", "#b56576")
+_OTHER = "#bbbbbb"
+
+
+def _color(symbol: int) -> str:
+    return _REGIONS[symbol] if symbol < len(_REGIONS) else _OTHER
+
+
+def _region_name(pattern: np.ndarray) -> str:
+    return "".join("01"[int(bit)] for bit in pattern) if 0 < len(pattern) <= 12 else ""
+
+
+def plot_regions(states: np.ndarray, symbols: Any, title: str = "") -> Any:
+    """An orbit (T, M) in its first two or three units, each state in the colour of its linear region."""
+    figure = _figure(7, 6)
+    three = states.shape[1] >= 3
+    if states.shape[1] == 1:
+        states, sequence = np.column_stack([states[:-1], states[1:]]), symbols.sequence[:-1]
+    else:
+        sequence = symbols.sequence
+    axes = figure.add_subplot(**({"projection": "3d"} if three else {}))
+    shown = slice(0, 20_000)
+    for symbol in range(min(len(symbols.patterns), len(_REGIONS) + 1)):
+        chosen = sequence[shown] == symbol if symbol < len(_REGIONS) else sequence[shown] >= symbol
+        points = states[shown][chosen][:, : 3 if three else 2]
+        share = float(np.mean(sequence == symbol if symbol < len(_REGIONS) else sequence >= symbol))
+        name = _region_name(symbols.patterns[symbol]) if symbol < len(_REGIONS) else "others"
+        axes.plot(*points.T, ".", markersize=1.5, color=_color(symbol), label=f"{name} {share:.1%}".strip())
+    axes.set(xlabel="z1", ylabel="z2" if symbols.patterns.shape[0] and states.shape[1] > 1 else "z1, next")
+    if three:
+        axes.set_zlabel("z3")
+        axes.view_init(elev=15, azim=-60)
+        for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+            axis.set_major_locator(_few_ticks())
+    axes.legend(loc="upper left", markerscale=6, frameon=False, fontsize=8)
+    figure.suptitle(title)
+    return figure
+
+
+def plot_graph(graph: Any, symbols: Any, title: str = "", most: int = 16) -> Any:
+    """Which region follows which: nodes on a circle, as large as their share; arrows as dark as their probability."""
+    figure = _figure(7, 7)
+    axes = figure.add_subplot()
+    n = min(len(symbols.patterns), most)
+    angle = np.pi / 2 - 2 * np.pi * np.arange(n) / max(n, 1)
+    place = np.column_stack([np.cos(angle), np.sin(angle)]) * (0.0 if n == 1 else 1.0)
+    share = symbols.counts / symbols.counts.sum()
+    probabilities = graph.probabilities
+    for i in range(n):
+        for j in range(n):
+            p = float(probabilities[i, j])
+            if i != j and p > 0.005:
+                axes.annotate(
+                    "",
+                    place[j],
+                    place[i],
+                    arrowprops={
+                        "arrowstyle": "-|>",
+                        "connectionstyle": "arc3,rad=0.18",
+                        "shrinkA": 17,
+                        "shrinkB": 17,
+                        "alpha": 0.25 + 0.75 * p,
+                        "linewidth": 0.5 + 3 * p,
+                        "color": "#444444",
+                    },
+                )
+                middle = 0.62 * place[j] + 0.38 * place[i]
+                across = np.array([place[j][1] - place[i][1], place[i][0] - place[j][0]])
+                if p > 0.1:
+                    axes.text(*(middle + 0.14 * across), f"{p:.2f}", ha="center", va="center", fontsize=8)
+    axes.scatter(
+        *place.T, s=400 + 1500 * share[:n], c=[_color(i) for i in range(n)], zorder=3, edgecolor="white"
+    )
+    for i in range(n):
+        name = _region_name(symbols.patterns[i]) or str(i)
+        axes.text(
+            *(place[i] * 1.28 + (0 if n > 1 else 0.1)),
+            f"{name}\n{share[i]:.1%}",
+            ha="center",
+            va="center",
+            fontsize=9,
+        )
+    axes.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), aspect="equal")
+    axes.axis("off")
+    left = f" ({n} of {len(symbols.patterns)} regions)" if len(symbols.patterns) > n else ""
+    figure.suptitle(title + left)
+    return figure
+
+
+def plot_eigenvalues(cycles: Any, title: str = "") -> Any:
+    """Multipliers of fixed points and cycles against the unit circle; those of a long cycle as roots of its period."""
+    figure = _figure(6.5, 6)
+    axes = figure.add_subplot()
+    circle = np.exp(2j * np.pi * np.linspace(0, 1, 400))
+    axes.plot(circle.real, circle.imag, color="#888888", linewidth=1)
+    kinds = {"stable": "#2e6f95", "saddle": "#d1495b", "repelling": "#edae49", "non-hyperbolic": "#444444"}
+    seen = set()
+    for cycle in cycles:
+        # Per step: |m|^(1/n) at m's own angle, so that cycles of all periods fit into one picture.
+        rates = np.abs(cycle.multipliers) ** (1 / cycle.period) * np.exp(1j * np.angle(cycle.multipliers))
+        label = cycle.stability if cycle.stability not in seen else None
+        seen.add(cycle.stability)
+        marker = "o" if cycle.period == 1 else "x"
+        axes.plot(rates.real, rates.imag, marker, color=kinds[cycle.stability], markersize=5, label=label)
+    axes.axhline(0, color="#dddddd", linewidth=0.8, zorder=0)
+    axes.axvline(0, color="#dddddd", linewidth=0.8, zorder=0)
+    axes.set(aspect="equal", xlabel="real part", ylabel="imaginary part")
+    if seen:
+        axes.legend(frameon=False, loc="upper left", title="o fixed points, x cycles", fontsize=8)
+    figure.suptitle(title)
+    return figure
+
+
+def plot_exponents(spectrum: Any, title: str = "") -> Any:
+    """The Lyapunov exponents with twice their standard errors."""
+    figure = _figure(7, 4)
+    axes = figure.add_subplot()
+    finite = np.isfinite(spectrum.exponents)
+    number = np.arange(1, len(finite) + 1)
+    axes.axhline(0, color="#888888", linewidth=1)
+    axes.errorbar(
+        number[finite],
+        spectrum.exponents[finite],
+        2 * spectrum.errors[finite],
+        fmt="o",
+        color=_GENERATED,
+        capsize=3,
+    )
+    axes.set(xlabel="number", ylabel="Lyapunov exponent per step")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_title(f"Kaplan-Yorke dimension {spectrum.dimension:.3f}", fontsize=10)
+    figure.suptitle(title)
+    return figure
+
+
+def plot_return_map(X: np.ndarray, Y: np.ndarray, title: str = "") -> Any:
+    """Successive maxima of one variable, true and generated: the last, as Lorenz drew it."""
+    figure = _figure(5.5, 5)
+    axes = figure.add_subplot()
+    for A, color, name in ((X, _TRUE, "true"), (Y, _GENERATED, "generated")):
+        x = A[:, -1]
+        top = x[1:-1][(x[1:-1] > x[:-2]) & (x[1:-1] >= x[2:])]
+        axes.plot(top[:-1], top[1:], ".", markersize=3, color=color, label=name)
+    axes.set(xlabel=f"maximum of x{X.shape[1]}", ylabel="the next")
+    axes.legend(frameon=False)
+    figure.suptitle(title)
+    return figure
+
+
+def plot_bifurcations(following: Any, at: Any = None, label: str = "model", title: str = "") -> Any:
+    """Fixed points and cycles over a list of models: the first unit of their points, in the colour of their stability."""
+    figure = _figure(9, 5)
+    axes = figure.add_subplot()
+    x = np.arange(len(following.sets)) if at is None else np.asarray(at)
+    kinds = {"stable": "#2e6f95", "saddle": "#d1495b", "repelling": "#edae49", "non-hyperbolic": "#444444"}
+    seen = set()
+    for branch in following.branches:
+        for i, cycle in enumerate(branch.cycles):
+            name = cycle.stability if cycle.stability not in seen else None
+            seen.add(cycle.stability)
+            size = 5 if branch.period == 1 else 2.5
+            where = np.full(cycle.period, x[branch.first + i], float)
+            axes.plot(
+                where, cycle.points[:, 0], "o", markersize=size, color=kinds[cycle.stability], label=name
+            )
+    axes.set(xlabel=label, ylabel="z1 of fixed points (large) and cycles")
+    if seen:
+        axes.legend(frameon=False, fontsize=8)
+    figure.suptitle(title)
+    return figure
+
+
 def save_figure(figure: Any, path: Any) -> Path:
     """Write a picture; the folder is made where it is missing."""
     path = Path(path)

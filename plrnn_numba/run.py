@@ -4,6 +4,7 @@ RUN/config.json        the whole resolved configuration; `train` reads it again
     run.json           where the data came from, seed, versions, status, seconds
     model.npz          the last model; best.npz the one of the best evaluation
     checkpoints/       last.npz, from which a training goes on exactly
+    models/            the model of each evaluation, where evaluation.keep_models says so
     metrics.csv        a row an evaluation
     test.npy           the held-out series that the run is measured on (test_inputs.npy beside it)
     plots/*.png
@@ -18,18 +19,33 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .checkpoint import load_model, load_state, save_model, save_state, write_atomically
 from .config import Config
 from .measures import Evaluation, evaluate
-from .model import Model, predict
-from .plotting import plot_orbits, plot_series, plot_spectra, plot_training, save_figure
+from .model import Model, initial_state, predict
+from .plotting import (
+    plot_bifurcations,
+    plot_eigenvalues,
+    plot_exponents,
+    plot_graph,
+    plot_orbits,
+    plot_regions,
+    plot_return_map,
+    plot_series,
+    plot_spectra,
+    plot_training,
+    save_figure,
+)
 from .regularization import PENALTIES
 from .training import EpochReport, FitResult, Trainer, history_of
 from .versions import versions
+
+if TYPE_CHECKING:
+    from .analysis import Report
 
 METRICS = ("epoch", "loss", *PENALTIES, "alpha", "learning_rate", "D_stsp", "D_H", "PE", "seconds")
 
@@ -142,9 +158,47 @@ class Run:
 
     def evaluate(self, X: np.ndarray, inputs: np.ndarray | None, **changes: Any) -> Evaluation:
         """Measure the last model on a series, with the configuration's options but for `changes`."""
-        options = dataclasses.asdict(self.config().evaluation)
-        del options["every"]
-        return evaluate(self.model(), X, inputs, **{**options, **changes})
+        return evaluate(self.model(), X, inputs, **{**self.config().evaluation.options(), **changes})
+
+    def analyze(self, which: str = "model", **options: Any) -> Report:
+        """Analyse a model from the state that the held-out series starts in; options of `analysis.analyze`."""
+        from .analysis import analyze
+
+        model = self.model(which)
+        X, _ = self.test_data()
+        return analyze(model.latent, initial_state(model, X[:1])[0], **options)
+
+    def kept_models(self) -> list[tuple[int, Model]]:
+        """(epoch, model) of the evaluations, where `evaluation.keep_models` has kept them."""
+        paths = sorted((self.folder / "models").glob("*.npz"))
+        return [(int(path.stem), load_model(path)) for path in paths]
+
+    def draw_analysis(self, report: Report) -> list[Path]:
+        """Draw what `analyze` has found, and the bifurcations in the course of the training; return the paths."""
+        from .analysis import follow, transition_graph
+
+        config, model = self.config(), self.model()
+        name = f"{config.latent_step.name}, M = {config.latent_dim}"
+        figures = {"eigenvalues": plot_eigenvalues(report.cycles, f"{name}: multipliers per step")}
+        if report.symbols is not None:
+            graph = transition_graph(report.symbols, "run")
+            figures["regions"] = plot_regions(report.orbit, report.symbols, f"{name}: linear regions")
+            figures["graph"] = plot_graph(graph, report.symbols, f"{name}: which region follows which")
+            figures["exponents"] = plot_exponents(report.spectrum, f"{name}: Lyapunov exponents")
+        X, inputs = self.test_data()
+        steps = min(len(X), 20_000)
+        Y = predict(model, X[0], steps, None if inputs is None else inputs[:steps])
+        if np.isfinite(Y).all():
+            figures["return_map"] = plot_return_map(X[:steps], Y, f"{name}: return map")
+        kept = self.kept_models()
+        if len(kept) > 1:
+            following = follow([m.latent for _, m in kept], 1)
+            epochs = [epoch for epoch, _ in kept]
+            figures["bifurcations"] = plot_bifurcations(
+                following, epochs, "epoch", f"{name}: fixed points over the training"
+            )
+        plots = self.folder / "plots"
+        return [save_figure(figure, plots / f"{key}.png") for key, figure in figures.items()]
 
 
 def _was_evaluated(config: Config, epochs: np.ndarray) -> np.ndarray:
@@ -183,6 +237,9 @@ def train(
         if report.evaluation is not None or time.monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
             run.save_progress(trainer)
             saved = time.monotonic()
+        if report.evaluation is not None and trainer.config.evaluation.keep_models:
+            (run.folder / "models").mkdir(exist_ok=True)
+            save_model(run.folder / "models" / f"{report.epoch:06d}.npz", report.model, trainer.config)
         return callback(report) if callback is not None else False
 
     result = trainer.run(each_epoch, progress)

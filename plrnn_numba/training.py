@@ -463,9 +463,7 @@ class Trainer:
         return "epoch"
 
     def _evaluate(self, steps: int) -> Evaluation:
-        options = dataclasses.asdict(self.config.evaluation)
-        del options["every"]
-        options["steps"] = steps
+        options = {**self.config.evaluation.options(), "steps": steps}
         return evaluate(self.model, self._validation, self._validation_inputs, **options)
 
     def _end_epoch(self) -> EpochReport:

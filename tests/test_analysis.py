@@ -390,12 +390,12 @@ def test_stability_is_told_from_the_multipliers():
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=14), st.integers(0, 20))
-def test_the_smallest_rotation_is_the_same_from_every_rotation(word, shift):
+def test_thesmallest_rotation_is_the_same_from_every_rotation(word, shift):
     rows = (np.array(word)[:, None] >> np.arange(2)) & 1
-    first = cycles_module._smallest_rotation(rows.astype(bool))
-    again = cycles_module._smallest_rotation(np.roll(rows, shift, axis=0).astype(bool))
+    first = cycles_module.smallest_rotation(rows.astype(bool))
+    again = cycles_module.smallest_rotation(np.roll(rows, shift, axis=0).astype(bool))
     np.testing.assert_array_equal(first, again)
-    repeated = cycles_module._smallest_rotation(np.tile(rows.astype(bool), (3, 1)))
+    repeated = cycles_module.smallest_rotation(np.tile(rows.astype(bool), (3, 1)))
     np.testing.assert_array_equal(first, repeated)
     numbers = [int.from_bytes(np.packbits(row).tobytes(), "big") for row in first]
     assert numbers == min(numbers[i:] + numbers[:i] for i in range(len(numbers)))

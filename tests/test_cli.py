@@ -155,7 +155,7 @@ def test_evaluate_prints_for_a_person_and_for_a_program(trained, capsys):
 def test_plot_draws_again(trained, capsys):
     picture = trained / "plots" / "orbits.png"
     picture.unlink()
-    assert main(["plot", str(trained)]) == DONE
+    assert main(["plot", str(trained), "--steps", "1000", "--max-period", "2"]) == DONE
     assert picture.exists()
     assert str(picture) in capsys.readouterr().out
 
@@ -493,3 +493,47 @@ def test_resume_refuses_other_data(folder, capsys):
     np.save("X.npy", np.load("X.npy") + 1)
     assert main(["train", "--resume", "--out", "r"]) == MISTAKE
     assert "the data are not those that the run was started with" in capsys.readouterr().err
+
+
+def test_analyze_prints_for_a_person_and_for_a_program(trained, capsys):
+    options = ["analyze", str(trained), "--steps", "2000", "--max-period", "3", "--seconds", "5"]
+    assert main(options) == DONE
+    text = capsys.readouterr().out
+    heads = [line.split("  ")[0] for line in text.splitlines() if not line.startswith(" ")]
+    assert [h for h in heads if not h.startswith("absorbing box")] == [
+        "bounded", "cycles", "exponents", "dimension", "regions", "entropy"
+    ]  # fmt: skip
+    assert main([*options, "--json"]) == DONE
+    found = json.loads(capsys.readouterr().out)
+    assert found["exhausted_periods"][0] == 1
+    latent = pl.load_model(trained / "model.npz").latent
+    expected = pl.analysis.fixed_points(latent)
+    points = [c["points"][0] for c in found["cycles"] if c["period"] == 1]
+    np.testing.assert_allclose(points, [c.points[0] for c in expected])
+    assert len(found["lyapunov"]["exponents"]) == 2
+    assert sum(found["regions"]["share"]) == pytest.approx(1)
+
+
+def test_the_bifurcations_of_a_training_are_drawn_from_the_models_that_were_kept(folder, capsys):
+    keep = ["--set", "evaluation.keep_models=true", "--out", "r", "--no-plots", "--quiet"]
+    assert main(["train", "c.json", "--data", "X.npy", *keep]) == DONE
+    assert [p.name for p in sorted(Path("r/models").iterdir())] == ["000002.npz", "000004.npz"]
+    last, kept = pl.load_model("r/model.npz"), pl.load_model("r/models/000004.npz")
+    np.testing.assert_array_equal(last.latent.W1, kept.latent.W1)
+    assert main(["plot", "r", "--steps", "1000", "--max-period", "2"]) == DONE
+    names = {Path(line).stem for line in capsys.readouterr().out.splitlines()}
+    pictures = {"orbits", "series", "spectra", "training", "eigenvalues", "regions", "graph", "exponents"}
+    assert pictures | {"return_map", "bifurcations"} == names
+
+
+@pytest.mark.parametrize("row", ["PLRNN", "ALRNN", "shPLRNN"])
+def test_every_model_is_analysed(row, capsys, tmp_path):
+    hyper = {"ALRNN": {"num_relus": 1}, "shPLRNN": {"hidden_dim": 3}}.get(row, {})
+    latent = pl.init_model(
+        {"latent_dim": 2, "latent_step": {"name": row, "hyperparameters": hyper}}, 2
+    ).latent
+    report = pl.analysis.analyze(latent, [0.1, 0.2], 500, max_period=2)
+    assert "cycles        " in str(report)
+    assert json.loads(json.dumps(report.to_dict()))["bounded"]["answer"] in ("yes", "no", "unknown")
+    diverging = latent._replace(A=latent.A + 2)
+    assert "diverged: no exponents" in str(pl.analysis.analyze(diverging, [0.1, 0.2], 2000, max_period=1))

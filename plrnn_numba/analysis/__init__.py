@@ -2,7 +2,7 @@
 
 from .bifurcations import Branch, Event, Following, follow, interpolate
 from .boundedness import Basins, Boundedness, Box, absorbing_box, absorbing_radius, basins, is_bounded
-from .cycles import Cycle, CycleSet, cycles, fixed_points
+from .cycles import Cycle, CycleSet, cycles, fixed_points, smallest_rotation
 from .lyapunov import LyapunovSpectrum, kaplan_yorke_dimension, lyapunov_of_jacobians, lyapunov_spectrum
 from .regions import (
     BlockEntropies,
@@ -13,6 +13,7 @@ from .regions import (
     symbols,
     transition_graph,
 )
+from .report import Report, analyze
 
 __all__ = [
     "Basins",
@@ -25,10 +26,12 @@ __all__ = [
     "Event",
     "Following",
     "LyapunovSpectrum",
+    "Report",
     "Symbols",
     "TransitionGraph",
     "absorbing_box",
     "absorbing_radius",
+    "analyze",
     "basins",
     "block_entropies",
     "cycles",
@@ -40,6 +43,7 @@ __all__ = [
     "lyapunov_of_jacobians",
     "lyapunov_spectrum",
     "regions",
+    "smallest_rotation",
     "symbols",
     "transition_graph",
 ]

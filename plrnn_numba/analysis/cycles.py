@@ -28,13 +28,14 @@ from .._jit import jit, kernel
 from ..models._base import Hinge
 from .boundedness import _bounded_groups
 from .hinge import Maps, as_hinge, hinge_inputs, hinge_step, maps_of, orbit, patterns_of
-from .regions import regions
+from .regions import numbered, regions
 
 _HINGE_BITS = 20  # nK, up to which all sign patterns are tried
 _REGION_WORK = 2e9  # multiplications, up to which all sequences of regions are tried
 _VISITED = 2**16
 _MOST_INNER = 300
 _NEUTRAL = 1e-6
+_CLOUD = 20_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +82,8 @@ class Cycle:
     @property
     def is_focus(self) -> bool:
         """Whether the largest multiplier is complex."""
-        return bool(len(self.multipliers)) and abs(self.multipliers[0].imag) > 1e-12 * abs(
-            self.multipliers[0]
-        )
+        first = self.multipliers[0]
+        return bool(abs(first.imag) > 1e-12 * abs(first))
 
     def index(self, repetitions: int = 1) -> int:
         """Sign of ``det(I - J)`` over so many periods: -1 to the number of real multipliers above 1."""
@@ -512,7 +512,7 @@ def _all_by_regions(maps, pool, n, found):
 # --- from itineraries to cycles --------------------------------------------------------------------
 
 
-def _smallest_rotation(itinerary: np.ndarray) -> np.ndarray:
+def smallest_rotation(itinerary: np.ndarray) -> np.ndarray:
     """The first of its rotations in order, of its shortest period."""
     n = len(itinerary)
     packed = [row.tobytes() for row in np.packbits(itinerary, axis=1)] if itinerary.shape[1] else [b""] * n
@@ -548,7 +548,7 @@ def _booth(word: list[int]) -> int:
 
 def _make_cycle(maps: Maps, itinerary: np.ndarray) -> Cycle | None:
     """The cycle of an itinerary, or None where rounding decides that it is none."""
-    itinerary = np.ascontiguousarray(_smallest_rotation(itinerary))
+    itinerary = np.ascontiguousarray(smallest_rotation(itinerary))
     n, M = len(itinerary), len(maps.h)
     points, P = np.empty((n + 1, M)), np.empty((M, M))
     margin, residual = _details(maps, itinerary, points, P)
@@ -568,7 +568,7 @@ class _Collection:
 
     def add(self, itinerary: np.ndarray) -> bool:
         """Whether it was a cycle that was not there."""
-        rotated = _smallest_rotation(itinerary)
+        rotated = smallest_rotation(itinerary)
         key = len(rotated), np.packbits(rotated).tobytes()
         if key in self.cycles:
             return False
@@ -681,11 +681,13 @@ class _Guesses:
             run = run[: int(np.argmin(ok)) if not ok.all() else len(run)]
             if len(run) > 1:
                 runs.append(run)
-        cloud = rng.standard_normal((500, M)) * (np.abs(np.concatenate(runs)).max() if runs else 3.0)
+        # Repelling points lie where no orbit goes, and some in small regions: states of every size.
+        size = np.abs(np.concatenate(runs)).max() if runs else 3.0
+        cloud = size * rng.standard_normal((_CLOUD, M)) * 10.0 ** rng.uniform(-2, 0.5, (_CLOUD, 1))
         self._states = max(runs, key=len) if runs else cloud
         self._symbols = patterns_of(hinge, self._states)
         everything = np.concatenate([*(patterns_of(hinge, run) for run in runs), patterns_of(hinge, cloud)])
-        self._pool = np.unique(everything, axis=0)
+        self._pool, _ = numbered(everything)
 
     def draw(self, rng: np.random.Generator, n: int, count: int, first: int) -> np.ndarray:
         """Guesses (count, n, K) number first to first + count of period n."""
@@ -758,7 +760,7 @@ def cycles(
     patience: int = 200,
     seconds: float | None = None,
     exhaustive: bool = True,
-    orbit_steps: int = 20_000,
+    orbit_steps: int | None = None,
     seed: int = 0,
     n_threads: int = 1,
     resume: CycleSet | None = None,
@@ -783,7 +785,7 @@ def cycles(
     exhaustive : bool, optional
         Go over all itineraries of those periods where that is possible.
     orbit_steps : int, optional
-        Length of the orbits that give first guesses.
+        Length of the orbits that give first guesses; where none is given, 200 times `max_period`, from 2000 to 20,000.
     seed : int, optional
         The same seed gives the same cycles, for any number of threads.
     n_threads : int, optional
@@ -845,7 +847,8 @@ def cycles(
     left = [n for n in wanted if n not in exhausted]
     if left and tries:
         searches = [_PeriodSearch(maps, n, seed, followed.get(n, 0)) for n in left]
-        guesses = _Guesses(hinge, z0, max(orbit_steps, 4 * left[-1]), seed)
+        steps = min(max(200 * wanted[-1], 2000), 20_000) if orbit_steps is None else orbit_steps
+        guesses = _Guesses(hinge, z0, max(steps, 4 * left[-1]), seed)
         _search_in_turns(searches, guesses, collection, tries, patience, deadline, n_threads, progress)
         followed |= {s.n: s.followed for s in searches}
     found = collection.sorted()

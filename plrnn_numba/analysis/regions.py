@@ -202,17 +202,25 @@ def symbols(system: Any, orbit: Any) -> Symbols:
     if not len(states) or not np.isfinite(states).all():
         raise ValueError("orbit: got NaN, inf or nothing, expected finite states")
     patterns = patterns_of(hinge, states)
-    unique, sequence = _numbered(patterns)
+    unique, sequence = numbered(patterns)
     order = np.argsort(-np.bincount(sequence, minlength=len(unique)), kind="stable")
     rank = np.argsort(order)
     return Symbols(rank[sequence], unique[order])
 
 
-def _numbered(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if patterns.shape[1] == 0:
+def numbered(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows of patterns (T, K), and the number of each row among them (T,)."""
+    K = patterns.shape[1]
+    if K == 0:
         return patterns[:1], np.zeros(len(patterns), np.int64)
-    unique, sequence = np.unique(np.packbits(patterns, axis=1), axis=0, return_inverse=True)
-    return np.unpackbits(unique, axis=1, count=patterns.shape[1]).astype(bool), sequence.reshape(-1)
+    packed = np.packbits(patterns, axis=1)
+    if K <= 64:  # one number a row, which sorts much faster than a row
+        numbers = np.zeros((len(packed), 8), np.uint8)
+        numbers[:, : packed.shape[1]] = packed
+        _, first, sequence = np.unique(numbers.view(np.uint64)[:, 0], return_index=True, return_inverse=True)
+    else:
+        _, first, sequence = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    return patterns[first], sequence.reshape(-1)
 
 
 @dataclasses.dataclass(frozen=True)
