@@ -133,9 +133,10 @@ def scyfi():
         found = analysis.cycles(hinge, k_max, exhaustive=False)
         ours_to_the_end = time.perf_counter() - begin
         begin = time.perf_counter()
-        some = None
+        some, tries = None, 50
         while time.perf_counter() - begin < 60:
-            some = analysis.cycles(hinge, k_max, exhaustive=False, tries=50, resume=some)
+            some = analysis.cycles(hinge, k_max, exhaustive=False, tries=tries, patience=10**6, resume=some)
+            tries *= 2
             missing = theirs - {c.key() for c in some}
             if not missing:
                 break

@@ -188,30 +188,31 @@ class ByParameters(NamedTuple):
 
 
 class ByNorms(NamedTuple):
-    """product_upper_bound or, where `largest`, batch_maximum."""
+    """product_upper_bound or, where `largest`, batch_maximum; `total` (1,) is the logarithm of a product, or a maximum."""
 
     alpha: np.ndarray
     schedule: Schedule
     buffers: Buffers
+    total: np.ndarray
     largest: bool
 
 
 class ByMean(NamedTuple):
-    """arithmetic_mean."""
+    """arithmetic_mean; `total` (M, M) sums the Jacobians of a sequence."""
 
     alpha: np.ndarray
     schedule: Schedule
     buffers: Buffers
-    mean: np.ndarray
+    total: np.ndarray
 
 
 class ByLogarithm(NamedTuple):
-    """explog_approx."""
+    """explog_approx; `total` (M, M), complex, sums the Jacobians' logarithms."""
 
     alpha: np.ndarray
     schedule: Schedule
     buffers: Buffers
-    mean: np.ndarray
+    total: np.ndarray
 
 
 def adaptation_of(forcing: Any, model: Any) -> Any:
@@ -229,7 +230,7 @@ def adaptation_of(forcing: Any, model: Any) -> Any:
     shapes = (n_observed(observation), M, widths.f, widths.d, (M, M), M, M)
     buffers = Buffers._make(np.zeros(shape, dtype) for shape in shapes)
     if method in ("batch_maximum", "product_upper_bound"):
-        return ByNorms(alpha, schedule, buffers, method == "batch_maximum")
+        return ByNorms(alpha, schedule, buffers, np.zeros(1), method == "batch_maximum")
     if method == "arithmetic_mean":
         return ByMean(alpha, schedule, buffers, np.zeros((M, M), dtype))
     return ByLogarithm(alpha, schedule, buffers, np.zeros((M, M), np.complex128))
@@ -348,72 +349,83 @@ def _by_parameters(adaptation, parameters, inverse, source, windows, a, batch):
     _follow(adaptation.alpha, adaptation.schedule, n, a)
 
 
-@implements(adapt_alpha, ByNorms)
-def _by_norms(adaptation, parameters, inverse, source, windows, a, batch):
+# The others look at Jacobians, one by one; what they make of them is a matter of two verbs.
+
+
+@verb
+def take_jacobian(adaptation):
+    """Add the buffers' Jacobian to `total`."""
+
+
+@verb
+def stretch_of(adaptation, seen):
+    """How much a sequence stretches small differences, from the `total` of so many Jacobians."""
+
+
+def _by_jacobians(adaptation, parameters, inverse, source, windows, a, batch):
     if not _is_due(adaptation.schedule, batch):
         return
-    buffers = adaptation.buffers
     samples = _n_samples(adaptation.schedule, len(a))
     largest = 0.0
     for first in windows:
-        logarithms, seen = 0.0, 0
-        for k in range(samples):
-            row = _sampled_row(first, k, samples, len(a))
-            if _jacobian_at_data(parameters, inverse, source, row, buffers):
-                norm = spectral_norm(buffers.J, buffers.u, buffers.v)
-                seen += 1
-                if adaptation.largest:
-                    largest = max(largest, norm)
-                else:
-                    logarithms += math.log(max(norm, 1e-300))
-        if seen > 0 and not adaptation.largest:
-            largest = max(largest, math.exp(logarithms / seen))
-    _follow(adaptation.alpha, adaptation.schedule, largest, a)
-
-
-@implements(adapt_alpha, ByMean)
-def _by_mean(adaptation, parameters, inverse, source, windows, a, batch):
-    if not _is_due(adaptation.schedule, batch):
-        return
-    buffers, mean = adaptation.buffers, adaptation.mean
-    samples = _n_samples(adaptation.schedule, len(a))
-    largest = 0.0
-    for first in windows:
-        mean[:] = 0
+        adaptation.total[:] = 0
         seen = 0
         for k in range(samples):
             row = _sampled_row(first, k, samples, len(a))
-            if _jacobian_at_data(parameters, inverse, source, row, buffers):
-                mean += buffers.J
+            if _jacobian_at_data(parameters, inverse, source, row, adaptation.buffers):
+                take_jacobian(adaptation)
                 seen += 1
         if seen > 0:
-            largest = max(largest, spectral_norm(mean, buffers.u, buffers.v) / seen)
+            largest = max(largest, stretch_of(adaptation, seen))
     _follow(adaptation.alpha, adaptation.schedule, largest, a)
 
 
-@implements(adapt_alpha, ByLogarithm)
-def _by_logarithm(adaptation, parameters, inverse, source, windows, a, batch):
-    if not _is_due(adaptation.schedule, batch):
+for _kind in (ByNorms, ByMean, ByLogarithm):
+    implements(adapt_alpha, _kind)(_by_jacobians)
+
+
+@implements(take_jacobian, ByNorms)
+def _take_norm(adaptation):
+    buffers, total = adaptation.buffers, adaptation.total
+    norm = spectral_norm(buffers.J, buffers.u, buffers.v)
+    if adaptation.largest:
+        total[0] = max(total[0], norm)
+    else:
+        total[0] += math.log(max(norm, 1e-300))
+
+
+@implements(stretch_of, ByNorms)
+def _stretch_of_norms(adaptation, seen):
+    return adaptation.total[0] if adaptation.largest else math.exp(adaptation.total[0] / seen)
+
+
+@implements(take_jacobian, ByMean)
+def _take_sum(adaptation):
+    adaptation.total[:] += adaptation.buffers.J
+
+
+@implements(stretch_of, ByMean)
+def _stretch_of_mean(adaptation, seen):
+    return spectral_norm(adaptation.total, adaptation.buffers.u, adaptation.buffers.v) / seen
+
+
+@implements(take_jacobian, ByLogarithm)
+def _take_logarithm(adaptation):
+    J = adaptation.buffers.J
+    if not np.isfinite(J).all():
+        adaptation.total[0, 0] = np.nan
         return
-    buffers, mean = adaptation.buffers, adaptation.mean
-    samples = _n_samples(adaptation.schedule, len(a))
-    largest = 0.0
-    for first in windows:
-        mean[:] = 0
-        seen = 0
-        for k in range(samples):
-            row = _sampled_row(first, k, samples, len(a))
-            if _jacobian_at_data(parameters, inverse, source, row, buffers):
-                if not np.isfinite(buffers.J).all():
-                    return
-                values, vectors = np.linalg.eig(buffers.J.astype(np.complex128))
-                # A multiplier of zero has no logarithm: the smallest that matters takes its place.
-                for i in range(len(values)):
-                    values[i] = np.log(values[i]) if abs(values[i]) > 1e-12 else np.log(1e-12)
-                mean += (vectors * values) @ np.linalg.inv(vectors)
-                seen += 1
-        if seen > 0:
-            values, vectors = np.linalg.eig(mean / seen)
-            product = (vectors * np.exp(values)) @ np.linalg.inv(vectors)
-            largest = max(largest, np.linalg.svd(product)[1][0])
-    _follow(adaptation.alpha, adaptation.schedule, largest, a)
+    values, vectors = np.linalg.eig(J.astype(np.complex128))
+    # A multiplier of zero has no logarithm: the smallest that matters takes its place.
+    for i in range(len(values)):
+        values[i] = np.log(values[i]) if abs(values[i]) > 1e-12 else np.log(1e-12)
+    adaptation.total[:] += (vectors * values) @ np.linalg.inv(vectors)
+
+
+@implements(stretch_of, ByLogarithm)
+def _stretch_of_logarithms(adaptation, seen):
+    mean = adaptation.total / seen
+    if not np.isfinite(mean).all():
+        return np.nan
+    values, vectors = np.linalg.eig(mean)
+    return np.linalg.svd((vectors * np.exp(values)) @ np.linalg.inv(vectors))[1][0]

@@ -86,3 +86,17 @@ def test_nothing_newer_than_python_3_10_is_used():
     text = (ROOT / "pyproject.toml").read_text()
     assert 'requires-python = ">=3.10"' in text
     assert 'target-version = "py310"' in text
+
+
+@pytest.mark.needs_speed
+def test_the_analysis_that_the_readme_shows_runs():
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
+    hyper = {"hidden_dim": 4}
+    config = {"latent_dim": 2, "latent_step": {"name": "clipped_shPLRNN", "hyperparameters": hyper}}
+    latent = pl.init_model(config, 2, seed=0).latent
+    z0 = np.zeros(2)
+    known = {"latent": latent, "z0": z0, "orbit": pl.generate(latent, z0, 100), "models": [latent, latent]}
+    code = code.replace("300, z0", "3, z0").replace("1_000_000, k=5", "1000, k=2")
+    exec(compile(code, "README.md", "exec"), known)
+    assert known["fixed"].certificates == {1: "complete"}
+    assert known["spectrum"].exponents.shape == (2,)

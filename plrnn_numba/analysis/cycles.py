@@ -28,6 +28,7 @@ from .._jit import jit, kernel
 from ..models._base import Hinge
 from .boundedness import _bounded_groups
 from .hinge import Maps, as_hinge, hinge_inputs, hinge_step, maps_of, orbit, patterns_of
+from .linear import factor, solve
 from .regions import numbered, regions
 
 _HINGE_BITS = 20  # nK, up to which all sign patterns are tried
@@ -36,6 +37,7 @@ _VISITED = 2**16
 _MOST_INNER = 300
 _NEUTRAL = 1e-6
 _CLOUD = 20_000
+_SINGULAR = 1e-14
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,49 +209,6 @@ def _compose(maps, itinerary, P, q, J, v, product, vector):
 
 
 @jit
-def _factor(A, rows):
-    """LU with pivots, in place; False where A is singular to rounding."""
-    n = len(A)
-    size = 0.0
-    for i in range(n):
-        rows[i] = i
-        for j in range(n):
-            size = max(size, abs(A[i, j]))
-    for k in range(n):
-        pivot = k
-        for i in range(k + 1, n):
-            if abs(A[i, k]) > abs(A[pivot, k]):
-                pivot = i
-        if not abs(A[pivot, k]) > 1e-14 * size:
-            return False
-        if pivot != k:
-            rows[k], rows[pivot] = rows[pivot], rows[k]
-            for j in range(n):
-                A[k, j], A[pivot, j] = A[pivot, j], A[k, j]
-        for i in range(k + 1, n):
-            A[i, k] /= A[k, k]
-            factor = A[i, k]
-            for j in range(k + 1, n):
-                A[i, j] -= factor * A[k, j]
-    return True
-
-
-@jit
-def _solve(A, rows, b, x):
-    """Solve with what `_factor` made."""
-    n = len(A)
-    for i in range(n):
-        x[i] = b[rows[i]]
-        for j in range(i):
-            x[i] -= A[i, j] * x[j]
-    for back in range(n):
-        i = n - 1 - back
-        for j in range(i + 1, n):
-            x[i] -= A[i, j] * x[j]
-        x[i] /= A[i, i]
-
-
-@jit
 def _follow(maps, z, u, points, itinerary):
     """Iterate the true map; fills points (n + 1, M) and the itinerary (n, K). The smallest |u|, or NaN where it left the numbers."""
     n, M = len(itinerary), len(z)
@@ -275,9 +234,9 @@ def _cycle_of(maps, itinerary, A, rows, P, q, J, v, product, z, u, points, seen,
     for i in range(M):
         for j in range(M):
             A[i, j] = (1.0 if i == j else 0.0) - P[i, j]
-    if not _factor(A, rows):
+    if not factor(A, M, rows, _SINGULAR):
         return False
-    _solve(A, rows, q, z)
+    solve(A, M, rows, q, z)
     if math.isnan(_follow(maps, z, u, points, seen)):
         return False
     # The error that closing shows is taken off, as long as the itinerary is the right one.
@@ -286,7 +245,7 @@ def _cycle_of(maps, itinerary, A, rows, P, q, J, v, product, z, u, points, seen,
             break
         for i in range(M):
             q[i] = points[len(itinerary), i] - z[i]
-        _solve(A, rows, q, shift)
+        solve(A, M, rows, q, shift)
         for i in range(M):
             z[i] += shift[i]
         _follow(maps, z, u, points, seen)
@@ -372,7 +331,8 @@ def _all_by_hinges(G, g, n, K, first, last, found):
     Bit t K + k stands for hinge k at step t. Of the rotations of a pattern only the smallest is tried.
     """
     size = n * K
-    A, x = np.empty((size, size + 1)), np.empty(size)
+    A, b, x = np.empty((size, size)), np.empty(size), np.empty(size)
+    rows = np.empty(size, np.int64)
     scale = 0.0
     for i in range(size):
         scale = max(scale, abs(g[i]))
@@ -395,36 +355,16 @@ def _all_by_hinges(G, g, n, K, first, last, found):
             if pattern >> i & 1:
                 active[m] = i
                 m += 1
-        for a in range(m):
-            for b in range(m):
-                A[a, b] = (1.0 if a == b else 0.0) - G[active[a], active[b]]
-            A[a, m] = g[active[a]]
-        singular = False
-        for k in range(m):
-            pivot = k
-            for i in range(k + 1, m):
-                if abs(A[i, k]) > abs(A[pivot, k]):
-                    pivot = i
-            if not abs(A[pivot, k]) > 1e-13:
-                singular = True
-                break
-            if pivot != k:
-                for j in range(k, m + 1):
-                    A[k, j], A[pivot, j] = A[pivot, j], A[k, j]
-            for i in range(k + 1, m):
-                factor = A[i, k] / A[k, k]
-                for j in range(k + 1, m + 1):
-                    A[i, j] -= factor * A[k, j]
-        if singular:
+        for i in range(m):
+            for j in range(m):
+                A[i, j] = (1.0 if i == j else 0.0) - G[active[i], active[j]]
+            b[i] = g[active[i]]
+        if not factor(A, m, rows, _SINGULAR):
             continue
+        solve(A, m, rows, b, x)
         real = True
-        for back in range(m):
-            k = m - 1 - back
-            x[k] = A[k, m]
-            for j in range(k + 1, m):
-                x[k] -= A[k, j] * x[j]
-            x[k] /= A[k, k]
-            if not x[k] > -slack:
+        for i in range(m):
+            if not x[i] > -slack:
                 real = False
                 break
         if not real:
@@ -485,9 +425,9 @@ def _all_by_regions(maps, pool, n, found):
         for i in range(M):
             for j in range(M):
                 A[i, j] = (1.0 if i == j else 0.0) - P[n, i, j]
-        if not _factor(A, rows):
+        if not factor(A, M, rows, _SINGULAR):
             continue
-        _solve(A, rows, q[n], z)
+        solve(A, M, rows, q[n], z)
         real = True
         for t in range(n):
             hinge_inputs(maps, z, u)

@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 
 from .._jit import kernel
 from .hinge import as_hinge, as_states, patterns_of
+from .linear import factor, solve
 
 _MOST_VERTICES = 3_000_000
 _ALL_PATTERNS = 20  # hinges, of which all patterns are tried where their cells cannot be counted
@@ -87,36 +88,18 @@ def regions(system: Any, limit: int = 2**_ALL_PATTERNS) -> np.ndarray | None:
 def _cells_at_corners(normals, offsets, lengths, combinations, signs, found):
     """The cells around each point where as many hyperplanes meet as there are dimensions, as bits."""
     K, r = normals.shape
-    A, x, value = np.empty((r, r + 1)), np.empty(r), np.empty(K)
+    A, b, x, value = np.empty((r, r)), np.empty(r), np.empty(r), np.empty(K)
+    rows = np.empty(r, np.int64)
     n = 0
     for chosen in combinations:
         for i in range(r):
+            length = max(lengths[chosen[i]], 1e-300)
             for j in range(r):
-                A[i, j] = normals[chosen[i], j] / max(lengths[chosen[i]], 1e-300)
-            A[i, r] = -offsets[chosen[i]] / max(lengths[chosen[i]], 1e-300)
-        singular = False
-        for column in range(r):  # Gauss, with pivots
-            pivot = column
-            for i in range(column + 1, r):
-                if abs(A[i, column]) > abs(A[pivot, column]):
-                    pivot = i
-            if not abs(A[pivot, column]) > 1e-12:
-                singular = True
-                break
-            for j in range(r + 1):
-                A[column, j], A[pivot, j] = A[pivot, j], A[column, j]
-            for i in range(column + 1, r):
-                factor = A[i, column] / A[column, column]
-                for j in range(column, r + 1):
-                    A[i, j] -= factor * A[column, j]
-        if singular:
+                A[i, j] = normals[chosen[i], j] / length
+            b[i] = -offsets[chosen[i]] / length
+        if not factor(A, r, rows, 1e-12):
             continue
-        for back in range(r):
-            i = r - 1 - back
-            x[i] = A[i, r]
-            for j in range(i + 1, r):
-                x[i] -= A[i, j] * x[j]
-            x[i] /= A[i, i]
+        solve(A, r, rows, b, x)
         for j in range(K):
             value[j] = offsets[j]
             for i in range(r):
