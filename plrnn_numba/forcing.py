@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._jit import implements, jit, verb
-from ._lanes import borrowed, zero_of
+from ._lanes import borrowed
 from ._schema import ConfigError, at_least, one_of, option, within
 from .models._base import jacobian_kernel, model_of
 from .observation import n_observed, start_kernel
@@ -174,8 +174,9 @@ class Buffers(NamedTuple):
     f: np.ndarray
     d: np.ndarray
     J: np.ndarray
-    u: np.ndarray  # for `spectral_norm`, with v
-    v: np.ndarray
+    gram: np.ndarray  # for `spectral_norm`, with the next two
+    power: np.ndarray
+    square: np.ndarray
 
 
 class ByParameters(NamedTuple):
@@ -183,8 +184,7 @@ class ByParameters(NamedTuple):
 
     alpha: np.ndarray
     schedule: Schedule
-    u: np.ndarray
-    v: np.ndarray
+    buffers: Buffers
 
 
 class ByNorms(NamedTuple):
@@ -224,11 +224,11 @@ def adaptation_of(forcing: Any, model: Any) -> Any:
         return Constant(np.full(1, getattr(forcing, "alpha", math.nan)))
     alpha = np.ones(1)
     schedule = Schedule(int(forcing.interval), float(forcing.decay), int(forcing.samples or 0))
-    if method == "jacobian_upper_bound":
-        return ByParameters(alpha, schedule, np.zeros(len(latent.W2), dtype), np.zeros(M, dtype))
     widths = model_of(latent).tape_widths(latent)
-    shapes = (n_observed(observation), M, widths.f, widths.d, (M, M), M, M)
+    shapes = (n_observed(observation), M, widths.f, widths.d, *[(M, M)] * 4)
     buffers = Buffers._make(np.zeros(shape, dtype) for shape in shapes)
+    if method == "jacobian_upper_bound":
+        return ByParameters(alpha, schedule, buffers)
     if method in ("batch_maximum", "product_upper_bound"):
         return ByNorms(alpha, schedule, buffers, np.zeros(1), method == "batch_maximum")
     if method == "arithmetic_mean":
@@ -236,55 +236,87 @@ def adaptation_of(forcing: Any, model: Any) -> Any:
     return ByLogarithm(alpha, schedule, buffers, np.zeros((M, M), np.complex128))
 
 
-_MOST_ITERATIONS = 100
-_CLOSE = 1e-6
+_MOST_ITERATIONS = 50
+_CLOSE = 1e-7
 
 
 @jit
-def spectral_norm(W, u, v):
-    """Largest singular value of W (m, n), by power iteration with u (m,) and v (n,), to a relative 1e-6 a step."""
-    m, n = W.shape
-    zero = zero_of(W[0, 0])
-    largest, row = 0.0, 0
-    for i in range(m):
-        square = 0.0
+def _multiply(A, B, out):
+    """``out = A B`` of small square matrices."""
+    n = len(out)
+    if n >= 24:
+        np.dot(A, B, out)
+        return
+    for i in range(n):
         for j in range(n):
-            square += W[i, j] * W[i, j]
-        if square > largest:
-            largest, row = square, i
-    if not largest > 0:
-        return 0.0
-    length = zero
-    for j in range(n):  # from the largest row, but in no direction that a structure of W could rule out
-        v[j] = W[row, j] / math.sqrt(largest) + 0.1 * math.cos(1.0 + j * j)
-        length = length + v[j] * v[j]
-    length = math.sqrt(length)
+            out[i, j] = 0
+        for k in range(n):
+            for j in range(n):
+                out[i, j] += A[i, k] * B[k, j]
+
+
+@jit
+def spectral_norm(W, gram, power, square):
+    """Largest singular value of W (m, n), by power iteration on ``(W'W)**16``; three (n, n) matrices of room.
+
+    What the squaring hides is found by the Rayleigh quotient of W'W itself, whose error is that of the vector squared.
+    """
+    m, n = W.shape
+    for j in range(n):
+        for l in range(n):
+            gram[j, l] = 0
+    for i in range(m):
+        for j in range(n):
+            for l in range(n):
+                gram[j, l] += W[i, j] * W[i, l]
+    trace = 0.0
+    for j in range(n):
+        trace += gram[j, j]
+    if not (trace > 0 and math.isfinite(trace)):
+        return trace
+    for j in range(n):
+        for l in range(n):
+            power[j, l] = gram[j, l] / trace
+    for _ in range(4):
+        _multiply(power, power, square)
+        scale = 0.0
+        for j in range(n):
+            scale += square[j, j]
+        for j in range(n):
+            for l in range(n):
+                power[j, l] = square[j, l] / scale
+    # The rows of `square` serve as vectors. The first start is in no direction that a structure of W could rule out.
+    v = square[0]
+    for j in range(n):
+        v[j] = 1.0 + 0.5 * math.cos(1.0 + j * j)
     found = 0.0
     for _ in range(_MOST_ITERATIONS):
-        for j in range(n):
-            v[j] /= length
-        square = 0.0
-        for i in range(m):
-            dot = zero
+        if n > 1:
+            w = square[1]
+            length = 0.0
             for j in range(n):
-                dot = dot + W[i, j] * v[j]
-            u[i] = dot
-            square = square + dot * dot
-        before, found = found, math.sqrt(square)
+                w[j] = 0
+            for l in range(n):
+                for j in range(n):
+                    w[j] += v[l] * power[l, j]
+            for j in range(n):
+                length += w[j] * w[j]
+            for j in range(n):
+                v[j] = w[j] / math.sqrt(length)
+        top, bottom = 0.0, 0.0
+        for j in range(n):
+            for l in range(n):
+                top += v[j] * gram[j, l] * v[l]
+            bottom += v[j] * v[j]
+        before, found = found, math.sqrt(top / bottom)
         if not abs(found - before) > _CLOSE * found:
             break
-        for j in range(n):
-            v[j] = 0
-        for i in range(m):
-            for j in range(n):
-                v[j] += u[i] * W[i, j]
-        square = 0.0
-        for j in range(n):
-            square += v[j] * v[j]
-        length = math.sqrt(square)
-        if not length > 0:
-            break
     return found
+
+
+@jit
+def _norm(W, buffers):
+    return spectral_norm(W, buffers.gram, buffers.power, buffers.square)
 
 
 @jit
@@ -344,8 +376,7 @@ def _by_parameters(adaptation, parameters, inverse, source, windows, a, batch):
     largest = 0.0
     for value in latent.A:
         largest = max(largest, abs(value))
-    u, v = adaptation.u, adaptation.v
-    n = largest + spectral_norm(latent.W1.T, u, v) * spectral_norm(latent.W2, u, v)
+    n = largest + _norm(latent.W1.T, adaptation.buffers) * _norm(latent.W2, adaptation.buffers)
     _follow(adaptation.alpha, adaptation.schedule, n, a)
 
 
@@ -387,7 +418,7 @@ for _kind in (ByNorms, ByMean, ByLogarithm):
 @implements(take_jacobian, ByNorms)
 def _take_norm(adaptation):
     buffers, total = adaptation.buffers, adaptation.total
-    norm = spectral_norm(buffers.J, buffers.u, buffers.v)
+    norm = _norm(buffers.J, buffers)
     if adaptation.largest:
         total[0] = max(total[0], norm)
     else:
@@ -406,7 +437,7 @@ def _take_sum(adaptation):
 
 @implements(stretch_of, ByMean)
 def _stretch_of_mean(adaptation, seen):
-    return spectral_norm(adaptation.total, adaptation.buffers.u, adaptation.buffers.v) / seen
+    return _norm(adaptation.total, adaptation.buffers) / seen
 
 
 @implements(take_jacobian, ByLogarithm)

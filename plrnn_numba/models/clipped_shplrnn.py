@@ -112,10 +112,15 @@ def jacobian(latent, z, f, d, J):
     for i in range(M):
         for j in range(M):
             J[i, j] = zero_of(z[0])
-        for k in range(len(f)):
-            w = gate(d[k] + latent.h2[k], latent.W1[i, k]) - gate(d[k], latent.W1[i, k])
+    for k in range(len(f)):
+        first, second = d[k] + latent.h2[k] > 0, d[k] > 0
+        if first == second:  # most units: their two gates cancel
+            continue
+        for i in range(M):
+            w = latent.W1[i, k] if first else -latent.W1[i, k]
             for j in range(M):
                 J[i, j] += w * latent.W2[k, j]
+    for i in range(M):
         J[i, i] += latent.A[i]
 
 
