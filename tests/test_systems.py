@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from plrnn_numba import systems
 
@@ -29,3 +30,17 @@ def test_an_unknown_system_is_named():
         ValueError, match="system: got 'lorentz63', allowed is one of .*; did you mean 'lorenz63'"
     ):
         systems.simulate("lorentz63", 10)
+
+
+@pytest.mark.parametrize("name", systems.SYSTEMS)
+def test_jacobians_of_a_step_are_those_of_integrated_neighbours(name):
+    system = systems.SYSTEMS[name]
+    X, J = systems.simulate(name, 3), systems.flow_jacobians(name, 3)
+    step = 1e-5
+
+    def ahead(x):
+        return solve_ivp(system.flow, (0, system.dt), x, "DOP853", rtol=1e-12, atol=1e-12).y[:, -1]
+
+    for x, jacobian in zip(X, J):
+        columns = [(ahead(x + step * e) - ahead(x - step * e)) / (2 * step) for e in np.eye(len(x))]
+        np.testing.assert_allclose(jacobian, np.array(columns).T, atol=1e-6)
