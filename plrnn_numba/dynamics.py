@@ -51,24 +51,20 @@ def _step_states(latent, states, inputs, room, out):
 def _generate_one(latent, inputs, room, out):
     """One orbit, from out[0] on. Returns whether it stayed finite.
 
-    Parameters, the state at even and at odd steps, f and d stay in the buffers `room`, each on cache lines of its
-    own: the next step can then read at once what this one has written.
+    Parameters, this state and the next, f and d stay in the buffers `room`, each on cache lines of its own: the next
+    step can then read at once what this one has written.
     """
-    columns, even, odd, f, d = room
+    columns, z, result, f, d = room
     latent, inputs, out = by_roomy_columns(borrowed(latent), columns), borrowed(inputs), borrowed(out)
-    even, odd, f, d = with_room(even), with_room(odd), with_room(f), with_room(d)
+    z, result, f, d = with_room(z), with_room(result), with_room(f), with_room(d)
     driven = inputs.shape[1] > 0
-    copy_state(out[0], even)
-    for t in range(1, len(out), 2):
-        step_kernel(latent, even, f, d, odd)
+    copy_state(out[0], z)
+    for t in range(1, len(out)):
+        step_kernel(latent, z, f, d, result)
         if driven:
-            add_matvec(latent.C, inputs[t - 1], odd)
-        copy_state(odd, out[t])
-        if t + 1 < len(out):
-            step_kernel(latent, odd, f, d, even)
-            if driven:
-                add_matvec(latent.C, inputs[t], even)
-            copy_state(even, out[t + 1])
+            add_matvec(latent.C, inputs[t - 1], result)
+        copy_state(result, out[t])
+        z, result = result, z
     return all_finite(out.reshape(-1))
 
 
