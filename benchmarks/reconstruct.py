@@ -3,7 +3,7 @@
     python benchmarks/reconstruct.py clipped
     python benchmarks/reconstruct.py alrnn --data lorenz63.npy
     python benchmarks/reconstruct.py ecg --data ecg.npy          (ecg-better: the same model, trained otherwise)
-    python benchmarks/reconstruct.py eeg --data eeg.npy          (its D_stsp is that of mixtures, sigma 1)
+    python benchmarks/reconstruct.py eeg --data eeg.npy          (eeg-better; D_stsp is that of mixtures, sigma 1)
     python benchmarks/reconstruct.py masked | trials
     python benchmarks/reconstruct.py floor
 
@@ -79,6 +79,8 @@ SETTINGS = {
 }
 
 
+SETTINGS["eeg-better"] = copy.deepcopy(SETTINGS["eeg"])
+SETTINGS["eeg-better"]["training"] |= {"learning_rate": [2e-3, 1e-5], "noise": 0.05}
 SETTINGS["masked"] = SETTINGS["trials"] = SETTINGS["clipped"]
 
 
