@@ -7,11 +7,12 @@ at a time, neighbouring units sixteen at a time, with smaller tiles of the same 
 from __future__ import annotations
 
 import numpy as np
+from numba import types
 from numba.extending import overload
 
 from ._jit import OPTIONS, jit
 from ._lanes import Vector, at, muladd, put, sum_of_units, total, zero_of, zeros4, zeros8, zeros16
-from ._tiles import outer_4_units1, outer_4_units4, outer_4_units16, outer_4x4, row_sums
+from ._tiles import outer_4_units1, outer_4_units4, outer_4_units16, outer_4x2, outer_4x4, row_sums
 
 # --- over all units --------------------------------------------------------------------------------
 
@@ -283,9 +284,17 @@ def _add_outer_of_units(grad, G, F):
         _add_outer_units(grad.T, F, G)
 
 
+def _add_outer_of_doubles(grad, G, F):
+    for j in range(0, F.shape[1], 2):
+        for i in range(0, G.shape[1], 4):
+            outer_4x2(grad, G, F, i, j)
+
+
 @overload(add_outer, jit_options=OPTIONS)
 def _choose_add_outer(grad, G, F):
-    return add_outer if isinstance(G.dtype, Vector) else _add_outer_of_units
+    if not isinstance(G.dtype, Vector):
+        return _add_outer_of_units
+    return _add_outer_of_doubles if G.dtype.dtype == types.float64 else add_outer
 
 
 @jit

@@ -272,5 +272,6 @@ if numba.config.DISABLE_JIT:
 
 
 # Tiles over sequences, by their rows and columns, and over units, by their rows and a column's neighbours.
-outer_4x4 = _outer_tile(4, 4)
+# Sixteen doubles fill two registers, so that a tile of them is half as large.
+outer_4x4, outer_4x2 = _outer_tile(4, 4), _outer_tile(4, 2)
 outer_4_units16, outer_4_units4, outer_4_units1 = (_outer_tile(4, 1, units) for units in (16, 4, 1))
