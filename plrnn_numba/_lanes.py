@@ -441,12 +441,6 @@ with_room = _intrinsic_on_arrays(
     layout=lambda t: t.layout,
     roomy=True,
 )
-transposed = _intrinsic_on_arrays(
-    "transposed",
-    "Views of the same arrays, matrices transposed; as types they are then Fortran-ordered.",
-    axes=lambda ndim: range(ndim)[::-1],
-    layout=lambda t: "F" if t.ndim == 2 else t.layout,
-)
 
 
 def elements(arrays):
@@ -594,7 +588,3 @@ if numba.config.DISABLE_JIT:  # the same, where an element is a NumPy number or 
         return params
 
     with_room = borrowed
-
-    def transposed(params):
-        matrices = {k: v.T for k, v in params._asdict().items() if np.ndim(v) == 2}
-        return params._replace(**matrices)

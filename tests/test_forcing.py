@@ -51,7 +51,7 @@ def jacobians_at_data(model, X, rows):
     return [naive.jacobian(model.latent, z) for z in states]
 
 
-def run(forcing, X, model, windows, T, batches, gaps=None):
+def run(forcing, X, model, windows, T, batches):
     """The alphas after each of so many batches."""
     source = as_source(X, np.zeros((len(X), 0)))
     adaptation = adaptation_of(forcing, model)

@@ -46,8 +46,7 @@ class Maps(NamedTuple):
 
 def maps_of(hinge: Hinge) -> Maps:
     """What the kernels of this room take."""
-    transposed = (np.ascontiguousarray(a.T) for a in (hinge.L, hinge.B, hinge.input_matrix))
-    L_T, B_T, input_T = transposed
+    L_T, B_T, input_T = (np.ascontiguousarray(a.T) for a in (hinge.L, hinge.B, hinge.input_matrix))
     return Maps(L_T, B_T, hinge.C, hinge.d, hinge.h, input_T)
 
 
