@@ -72,6 +72,11 @@ class View(types.Array):
         name = f"{'Roomy' if roomy else ''}View({dtype}, {ndim}d, {layout})"
         super().__init__(dtype, ndim, layout, name=name, aligned=not isinstance(dtype, Vector))
 
+    @property
+    def key(self) -> Any:
+        """What numba tells types apart by, and keeps the first of: all that changes the code is in it."""
+        return (*super().key, self.roomy)
+
     def copy(self, dtype: Any = None, ndim: Any = None, layout: Any = None, readonly: Any = None) -> Any:
         return View(
             self.dtype if dtype is None else dtype,

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from families import ROWS
+from numba import float32
 
 import plrnn_numba as pl
-from plrnn_numba import _jit, bptt, dynamics, model, optim, training
+from plrnn_numba import _jit, _lanes, bptt, dynamics, model, optim, training
 
 PACKAGE = Path(pl.__file__).parent
 
@@ -269,3 +270,37 @@ def test_a_model_of_the_user_s_own_never_runs_stale(tmp_path):
     assert run(code, **environment) == "4.0"
     edit(tmp_path / "own.py", "zi, relu(zi)", "zi + zi, relu(zi)")
     assert run(code, **environment) == "6.0"
+
+
+GENERATE = """
+import sys, numpy as np, plrnn_numba as pl
+hyper = {"num_relus": 2}
+config = {"latent_dim": 20, "latent_step": {"name": "ALRNN", "hyperparameters": hyper}}
+model = pl.init_model(config, 3, seed=0)
+X = np.random.default_rng(0).standard_normal((2, 21, 3))
+calls = {
+    "gradient": lambda: pl.loss_and_grad(model, X, forcing=pl.GTF(0.1))[1].latent.W,
+    "generate": lambda: pl.generate(model.latent, np.ones(20), 50),
+    "step": lambda: pl.step(model.latent, np.ones(20)),
+}
+found = {name: calls[name]().tobytes().hex() for name in sys.argv[1:]}
+print(*(found[name] for name in sorted(found)))
+"""
+
+
+@pytest.mark.needs_speed
+def test_what_was_compiled_before_changes_neither_bits_nor_machine_code(tmp_path):
+    """A view with room and one without are two types, whichever was made first."""
+    names = ("gradient", "generate", "step")
+    found = []
+    for i, order in enumerate([names, names[::-1]]):
+        folder = tmp_path / str(i)
+        command = [sys.executable, "-W", "error", "-c", GENERATE, *order]
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        files = {path.name for path in folder.rglob("*.bin")}
+        found.append((done.stdout, files))
+    assert found[0] == found[1]
+    types = {_lanes.View(float32, 1, "C", roomy) for roomy in (False, True)}
+    assert len(types) == 2
