@@ -17,9 +17,9 @@ import warnings
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-import numpy as np
+import numpy as np  # noqa: E402
 
-import plrnn_numba as pl
+import plrnn_numba as pl  # noqa: E402
 
 MODELS = [
     ("PLRNN", {}),

@@ -16,6 +16,7 @@ inside one `jit(value_and_grad(...))` in JAX. Their loss is checked against ours
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -26,7 +27,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 if __name__ == "__main__":  # before NumPy: one core, one thread, for every contestant
     if hasattr(os, "sched_setaffinity"):
@@ -39,11 +39,10 @@ if __name__ == "__main__":  # before NumPy: one core, one thread, for every cont
 import numpy as np
 
 import plrnn_numba as pl
-from plrnn_numba import bptt, training
-from plrnn_numba._jit import jit
-from plrnn_numba._lanes import as_lanes, empty, muladd
-from plrnn_numba.data import as_source
-from plrnn_numba.observation import signal_inverse
+from plrnn_numba import bptt
+from plrnn_numba.engine import as_lanes, jit, muladd, zeros
+from plrnn_numba.observations.base import signal_inverse
+from plrnn_numba.source import as_source
 
 N = 3
 
@@ -299,7 +298,7 @@ def _multiply_adds(array, n):
 
 def peak_flops(dtype: str) -> float:
     """Floating-point operations a second of fused multiply-adds that never leave the registers."""
-    x = empty((14,), dtype)
+    x = zeros((14,), dtype)
     x[...] = 0.5
     n = 200_000
     _multiply_adds(x, n)
@@ -452,11 +451,11 @@ def epochs(n_epochs: int, budget: float) -> dict:
     X = np.random.default_rng(0).standard_normal((5000, 3)).cumsum(axis=0)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     endless = {**config["training"], "epochs": 10**6}
-    trainer = training.Trainer(X, {**config, "training": endless})
+    trainer = pl.Trainer(X, {**config, "training": endless})
     trainer.warm_up()
 
     def our_epoch():
-        trainer.batch, trainer.epoch = 0, trainer.epoch + 1
+        trainer._state.next_epoch()
         if trainer.run_epoch() != "epoch":
             raise SystemExit("the epoch ended early")
 
@@ -536,15 +535,16 @@ def threads(budget: float) -> dict:
     }
     X = np.random.default_rng(0).standard_normal((2000, 3))
     functions = {}
-    with ThreadPoolExecutor(2) as executor:
+    with contextlib.ExitStack() as threads:
         for n in (1, 2):
             part = {**config["training"], "n_threads": n}
-            trainer = training.Trainer(X, {**config, "training": part})
+            trainer = pl.Trainer(X, {**config, "training": part})
             trainer.warm_up()
+            threads.enter_context(trainer._batches)
 
-            def batch(trainer=trainer, executor=executor if n > 1 else None):
-                trainer.batch = 0
-                trainer.run_epoch(executor)
+            def batch(trainer=trainer):
+                trainer._state.next_epoch()
+                trainer.run_epoch()
 
             functions[str(n)] = batch
         seconds = interleaved(functions, budget)

@@ -15,7 +15,7 @@ if hasattr(os, "sched_setaffinity"):
 
 import numpy as np
 
-from plrnn_numba.forcing import METHODS
+from plrnn_numba.forcings.gtf import METHODS
 from plrnn_numba.training import Trainer
 
 CASES = {
@@ -43,7 +43,7 @@ def main():
         times = {method: [] for method in METHODS}
         for _ in range(15):
             for method, trainer in trainers.items():
-                trainer.batch, trainer.epoch = 0, trainer.epoch + 1
+                trainer._state.next_epoch()
                 begin = time.perf_counter()
                 trainer.run_epoch()
                 times[method].append(time.perf_counter() - begin)

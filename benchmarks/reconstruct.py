@@ -127,7 +127,7 @@ def sources(setting, data, folder):
         cut = len(X) - len(X) // 5
         X, held = X[:cut], X[cut:]
     else:
-        X, held = (pl.systems.simulate("lorenz63", 100_000, seed) for seed in (0, 1))
+        X, held = (pl.systems.simulate("lorenz63", 100_000, seed=seed) for seed in (0, 1))
     files = {setting: folder / "series.npy"}
     np.save(files[setting], X)
     rng = np.random.default_rng(0)
@@ -145,7 +145,7 @@ def sources(setting, data, folder):
 
 def floor():
     """D_stsp and D_H between true orbits from different starts: medians over the six ordered pairs of three."""
-    orbits = [pl.systems.simulate("lorenz63", 100_000, seed) for seed in range(3)]
+    orbits = [pl.systems.simulate("lorenz63", 100_000, seed=seed) for seed in range(3)]
     print(f"{'steps':>8}{'D_stsp':>10}{'D_H':>10}")
     for steps in (1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000):
         pairs = [(a[:steps], b[:steps]) for a, b in itertools.permutations(orbits, 2)]

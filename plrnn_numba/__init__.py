@@ -6,29 +6,35 @@ hand-derived gradients. Start with `fit`, `predict` and `Config`; or, at a shell
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+from types import ModuleType as _ModuleType
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from . import measures, models, optim, systems
-from ._schema import ConfigError
+from . import data, measures, models, observation, systems
 from ._version import __version__
+from .basics.options import ConfigError
 from .bptt import loss_and_grad
-from .checkpoint import load_config, load_model, save_model
 from .config import Config
 from .data import DataError
 from .dynamics import DivergenceWarning, generate, jacobian, step
-from .forcing import GTF, STF
+from .forcings.gtf import GTF
+from .forcings.stf import STF
 from .measures import Evaluation, evaluate, hellinger_distance, prediction_error, state_space_divergence
-from .model import Model, Scaling, init_model, initial_state, observe, predict
-from .models._base import Hinge
+from .model import Model, Scaling, initial_state, observe, predict
 from .models.alrnn import ALRNN
+from .models.base import Hinge
 from .models.clipped_shplrnn import ClippedShPLRNN
 from .models.convert import to_hinge, to_shplrnn
 from .models.plrnn import PLRNN
 from .models.shplrnn import ShPLRNN
 from .observation import Affine, Identity
-from .training import EpochReport, FitResult, Trainer, fit, warmup
-from .versions import show_versions
+from .runs.checkpoints import load_config, load_model, save_model
+from .runs.versions import show_versions
+from .training import EpochReport, FitResult, Trainer, fit, init_model, warmup
+from .training import optimizers as optim
+
+if _TYPE_CHECKING:
+    from . import analysis
 
 __all__ = [
     "ALRNN",
@@ -52,6 +58,7 @@ __all__ = [
     "Trainer",
     "__version__",
     "analysis",
+    "data",
     "evaluate",
     "fit",
     "generate",
@@ -64,6 +71,7 @@ __all__ = [
     "loss_and_grad",
     "measures",
     "models",
+    "observation",
     "observe",
     "optim",
     "predict",
@@ -78,12 +86,14 @@ __all__ = [
     "warmup",
 ]
 
-if TYPE_CHECKING:
-    from . import analysis
 
-
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _ModuleType:
     """Import `analysis` when it is first asked for: it brings half of SciPy along."""
     if name == "analysis":
-        return importlib.import_module(".analysis", __name__)
+        return _importlib.import_module(".analysis", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What is public, `analysis` included, and no more."""
+    return __all__

@@ -1,6 +1,6 @@
 """The forced rollout and its gradient, by backpropagation through time, over any model.
 
-docs/bptt.md derives each line. Sequences are taken sixteen at a time, as lanes (see `_lanes`); one block
+docs/bptt.md derives each line. Sequences are taken sixteen at a time, as lanes (docs/engine.md); one block
 of lanes is one call of `block_gradient`, which fills a gradient vector of its own. The blocks' vectors are
 added in a fixed order, so that threads change no bit.
 """
@@ -11,16 +11,33 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ._arrays import as_floats, from_vector, map_arrays, n_parameters
-from ._jit import inlined, jit, kernel
-from ._lanes import LANES, borrowed, by_columns, elements, empty, muladd, total, where_known, zero_of
-from ._products import add_matvec, add_outer
-from .data import as_source
-from .forcing import forcing_weights, n_forced_units
+from .basics.checks import as_integer
+from .engine import (
+    LANES,
+    add_matvec,
+    add_outer,
+    as_floats,
+    borrowed,
+    by_columns,
+    elements,
+    from_vector,
+    inlined,
+    jit,
+    kernel,
+    map_arrays,
+    muladd,
+    n_parameters,
+    total,
+    where_known,
+    zero_of,
+    zeros,
+)
+from .forcings.base import Forcing, as_forcing, forcing_weights, n_forced_units
 from .model import Model, as_model
-from .models._base import model_of, parameter_gradient, state_gradient, step_kernel
-from .observation import (
+from .models.base import MODELS, parameter_gradient, state_gradient, step_kernel
+from .observations.base import (
     keeps_unforced,
     n_observed,
     n_reached,
@@ -33,6 +50,7 @@ from .observation import (
     signal_parameter_gradient,
     start_kernel,
 )
+from .source import as_source
 
 
 class Tape(NamedTuple):
@@ -87,7 +105,7 @@ def new_workspace(
     lanes: int = LANES,
     segments: int = 1,
     share: Workspace | None = None,
-    forcing: Any = None,
+    forcing: Forcing | None = None,
 ) -> Workspace:
     """Allocate what one block of sequences of n_steps + 1 observations needs, under a forcing.
 
@@ -98,7 +116,7 @@ def new_workspace(
     M, K = latent.C.shape
     N = n_observed(observation)
     T = n_steps
-    widths = model_of(latent).tape_widths(latent)
+    widths = MODELS.of(latent).tape_widths(latent)
     forced = n_forced_units(forcing, n_reached(observation))
 
     step_bytes = (widths.f + widths.d + 2 * M + N) * lanes * dtype.itemsize
@@ -120,7 +138,7 @@ def new_workspace(
     }
     own = {"X", "U", "weight"} if share else set(shapes)
     arrays = share.tape._asdict() if share else {}
-    arrays |= {name: empty(s, dtype, lanes) for name, s in shapes.items() if name in own}
+    arrays |= {name: zeros(s, dtype, lanes) for name, s in shapes.items() if name in own}
     if not share and not keeps_unforced(observation):
         arrays["O"] = arrays["Z"][1:]
     parameters = (latent, observation)
@@ -333,7 +351,12 @@ def _batch_gradient(parameters, inverse, a, source, windows, rng, noise, workspa
 
 
 def loss_and_grad(
-    model: Model, X: Any, inputs: Any = None, forcing: Any = None, checkpoint_segments: int = 1
+    model: Model,
+    X: ArrayLike,
+    inputs: ArrayLike | None = None,
+    forcing: Forcing | None = None,
+    *,
+    checkpoint_segments: int = 1,
 ) -> tuple[float, Model]:
     """Mean squared error of a forced rollout over a batch, and its exact gradient.
 
@@ -346,7 +369,8 @@ def loss_and_grad(
     inputs : array_like, (S, T+1, K), optional
         External inputs, needed where the model has any; row t drives the step from t to t+1.
     forcing : STF, GTF or None
-        Teacher forcing; None lets every sequence run freely from its start.
+        Teacher forcing; None lets every sequence run freely from its start. An alpha that adapts is found in the
+        course of a training, and refused here.
     checkpoint_segments : int, optional
         Keep the states of one of so many segments at a time, and step through the others again on the way back:
         about a third more time, memory by so much less. The results are the same to the bit.
@@ -366,7 +390,7 @@ def loss_and_grad(
 
     References
     ----------
-    Loss and forcing: Hess et al. (2023), ICML, sections 3.1 and 3.3; Brenner, Hemmer et al. (2024), NeurIPS.
+    Hess et al. (2023) [hess2023], sections 3.1 and 3.3, and Brenner et al. (2024) [brenner2024], for loss and forcing.
     The derivation, formula by formula: docs/bptt.md.
 
     Examples
@@ -380,6 +404,12 @@ def loss_and_grad(
     ((3, 3), 0.0)
     """
     model = as_model(model)
+    forcing = as_forcing(forcing)
+    if forcing is not None and forcing.adapts:
+        raise ValueError(
+            f"forcing: got {forcing!r}, whose alpha is found in a training; give one that is constant"
+        )
+    segments = as_integer("checkpoint_segments", checkpoint_segments)
     dtype = model.latent.A.dtype
     N, K = n_observed(model.observation), model.latent.C.shape[1]
     X = as_floats("X", X, dtype, ("S", "T+1", N))
@@ -394,9 +424,7 @@ def loss_and_grad(
     U = as_floats("inputs", U, dtype, (S, T + 1, K))
     a = forcing_weights(forcing, T).astype(dtype)
     parameters = (model.latent, model.observation)
-    if checkpoint_segments != int(checkpoint_segments) or checkpoint_segments < 1:
-        raise ValueError(f"checkpoint_segments: got {checkpoint_segments!r}, expected an integer at least 1")
-    workspace = new_workspace(model, T, n_lanes(S), checkpoint_segments, forcing=forcing)
+    workspace = new_workspace(model, T, n_lanes(S), segments, forcing=forcing)
     gradient = np.empty_like(workspace.vector)
     loss = _batch_gradient(
         parameters,

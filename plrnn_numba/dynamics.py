@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
-from ._arrays import as_floats, map_arrays
-from ._jit import kernel
-from ._lanes import (
+from .basics.checks import as_integer, warn
+from .engine import (
     LANES,
+    add_matvec,
+    all_finite,
+    as_floats,
     as_lanes,
     borrowed,
     by_roomy_columns,
     columns_with_room,
-    empty,
-    empty_with_room,
+    copy_state,
+    kernel,
+    map_arrays,
     total,
     with_room,
     zero_of,
+    zeros,
+    zeros_with_room,
 )
-from ._products import add_matvec, all_finite, copy_state
-from .models._base import as_latent, jacobian_kernel, model_of, step_kernel
+from .models.base import MODELS, Latent, as_latent, jacobian_kernel, step_kernel
 
 # Numbers of a batch of orbits that are kept, in the nearest cache, before they are written out.
 _CACHED = 8192
@@ -115,19 +118,19 @@ def _jacobians(latent, z, f, d, out):
         jacobian_kernel(latent, z[i], f, d, out[i])
 
 
-def _tape(latent: Any) -> tuple[np.ndarray, np.ndarray]:
-    widths = model_of(latent).tape_widths(latent)
-    return empty_with_room(widths.f, latent.A.dtype), empty_with_room(widths.d, latent.A.dtype)
+def _tape(latent: Latent) -> tuple[np.ndarray, np.ndarray]:
+    widths = MODELS.of(latent).tape_widths(latent)
+    return zeros_with_room(widths.f, latent.A.dtype), zeros_with_room(widths.d, latent.A.dtype)
 
 
-def _room(latent: Any) -> tuple[Any, ...]:
+def _room(latent: Latent) -> tuple[Any, ...]:
     """Buffers for the parameters, two states, f and d."""
     M, dtype = len(latent.A), latent.A.dtype
     columns = map_arrays(columns_with_room, latent)
-    return columns, empty_with_room(M, dtype), empty_with_room(M, dtype), *_tape(latent)
+    return columns, zeros_with_room(M, dtype), zeros_with_room(M, dtype), *_tape(latent)
 
 
-def _as_states(name: str, z: Any, latent: Any) -> tuple[np.ndarray, bool]:
+def _as_states(name: str, z: ArrayLike, latent: Latent) -> tuple[np.ndarray, bool]:
     """States as (S, M), and whether one was given."""
     M = len(latent.A)
     z = as_floats(name, z, latent.A.dtype)
@@ -136,13 +139,13 @@ def _as_states(name: str, z: Any, latent: Any) -> tuple[np.ndarray, bool]:
     return z.reshape(-1, M), z.ndim == 1
 
 
-def step(latent: Any, z: Any, s: Any = None) -> np.ndarray:
+def step(latent: Latent, z: ArrayLike, s: ArrayLike | None = None) -> np.ndarray:
     """Advance latent states by one step, ``z' = F(z) + C s``.
 
     Parameters
     ----------
-    latent : PLRNN, ALRNN, ShPLRNN or ClippedShPLRNN
-        The parameters; they give the dtype.
+    latent : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Model
+        The parameters, or the whole model that they are part of; they give the dtype.
     z : array_like, (M,) or (S, M)
         Latent state, or a batch of them; dimensionless.
     s : array_like, (K,) or (S, K), optional
@@ -157,10 +160,6 @@ def step(latent: Any, z: Any, s: Any = None) -> np.ndarray:
     ------
     ValueError
         Where a shape does not fit; the message names the argument and both shapes.
-
-    References
-    ----------
-    The equation of each model stands in its class; see `PLRNN`, `ALRNN`, `ShPLRNN`, `ClippedShPLRNN`.
 
     Examples
     --------
@@ -181,7 +180,7 @@ def step(latent: Any, z: Any, s: Any = None) -> np.ndarray:
     return out[0] if single else out
 
 
-def as_inputs(inputs: Any, n_orbits: int, n_steps: int, K: int, dtype: Any) -> np.ndarray:
+def as_inputs(inputs: ArrayLike | None, n_orbits: int, n_steps: int, K: int, dtype: DTypeLike) -> np.ndarray:
     """Inputs as (S, n_steps - 1 or more, K); none is zero, one series drives every orbit."""
     if inputs is None:
         return np.zeros((n_orbits, max(n_steps - 1, 0), K), dtype)
@@ -197,13 +196,13 @@ def as_inputs(inputs: Any, n_orbits: int, n_steps: int, K: int, dtype: Any) -> n
     return np.ascontiguousarray(np.broadcast_to(drive, (n_orbits, *drive.shape[-2:])))
 
 
-def generate(latent: Any, z0: Any, n_steps: int, inputs: Any = None) -> np.ndarray:
+def generate(latent: Latent, z0: ArrayLike, n_steps: int, inputs: ArrayLike | None = None) -> np.ndarray:
     """Let latent states run freely.
 
     Parameters
     ----------
-    latent : PLRNN, ALRNN, ShPLRNN or ClippedShPLRNN
-        The parameters; they give the dtype.
+    latent : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Model
+        The parameters, or the whole model that they are part of; they give the dtype.
     z0 : array_like, (M,) or (S, M)
         Initial state, or one for each of S orbits; dimensionless.
     n_steps : int
@@ -226,10 +225,6 @@ def generate(latent: Any, z0: Any, n_steps: int, inputs: Any = None) -> np.ndarr
     DivergenceWarning
         Once, with orbit and step, where an orbit diverged.
 
-    References
-    ----------
-    The equation of each model stands in its class; see `PLRNN`, `ALRNN`, `ShPLRNN`, `ClippedShPLRNN`.
-
     Examples
     --------
     >>> import numpy as np
@@ -240,9 +235,7 @@ def generate(latent: Any, z0: Any, n_steps: int, inputs: Any = None) -> np.ndarr
     """
     latent = as_latent(latent)
     starts, single = _as_states("z0", z0, latent)
-    if isinstance(n_steps, bool) or n_steps != int(n_steps) or n_steps < 1:
-        raise ValueError(f"n_steps: got {n_steps!r}, expected an integer at least 1")
-    n_steps = int(n_steps)
+    n_steps = as_integer("n_steps", n_steps)
     S, M = starts.shape
     dtype = latent.A.dtype
     drive = as_inputs(inputs, S, n_steps, latent.C.shape[1], dtype)
@@ -251,9 +244,9 @@ def generate(latent: Any, z0: Any, n_steps: int, inputs: Any = None) -> np.ndarr
     if S == 1:
         finite = _generate_one(latent, drive[0], _room(latent), out[0])
     else:
-        widths = model_of(latent).tape_widths(latent)
+        widths = MODELS.of(latent).tape_widths(latent)
         buffers = [
-            empty(shape, dtype)
+            zeros(shape, dtype)
             for shape in ((_CACHED // (M * LANES) + 2, M), (1, latent.C.shape[1]), (widths.f,), (widths.d,))
         ]
         finite = True
@@ -276,28 +269,17 @@ def _mark_divergence(orbits: np.ndarray) -> None:
     first = diverged[steps[diverged].argmin()]
     which = "the orbit" if len(orbits) == 1 else f"{len(diverged)} of {len(orbits)} orbits"
     where = "" if len(orbits) == 1 else f" (orbit {first})"
-    warnings.warn(
-        f"{which} diverged; the first at step {steps[first]}{where}; NaN from there on",
-        DivergenceWarning,
-        stacklevel=_level_of_the_caller(),
-    )
+    message = f"{which} diverged; the first at step {steps[first]}{where}; NaN from there on"
+    warn(message, DivergenceWarning)
 
 
-def _level_of_the_caller() -> int:
-    """The stack level, for the function that calls this, of the first frame outside the package."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__package__", "") == __package__:
-        level, frame = level + 1, frame.f_back
-    return level
-
-
-def jacobian(latent: Any, z: Any) -> np.ndarray:
+def jacobian(latent: Latent, z: ArrayLike) -> np.ndarray:
     """Jacobian of one step, ``dF/dz``; it does not depend on the inputs.
 
     Parameters
     ----------
-    latent : PLRNN, ALRNN, ShPLRNN or ClippedShPLRNN
-        The parameters; they give the dtype.
+    latent : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Model
+        The parameters, or the whole model that they are part of; they give the dtype.
     z : array_like, (M,) or (S, M)
         Latent state, or a batch of them; dimensionless. At a kink the derivative of phi is 0.
 
@@ -310,10 +292,6 @@ def jacobian(latent: Any, z: Any) -> np.ndarray:
     ------
     ValueError
         Where a shape does not fit; the message names the argument and both shapes.
-
-    References
-    ----------
-    The equation of each model stands in its class; see `PLRNN`, `ALRNN`, `ShPLRNN`, `ClippedShPLRNN`.
 
     Examples
     --------

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ._arrays import as_floats, map_arrays
-from ._jit import kernel
-from .config import Config
+from .basics.checks import as_integer
+from .basics.records import record
 from .dynamics import as_inputs, generate
-from .models._base import MODELS, as_latent
-from .observation import (
+from .engine import as_floats, kernel
+from .models.base import Latent, as_latent
+from .observations.base import (
+    Observation,
     as_observation,
-    initialize_observation,
     n_observed,
     observation_dtype,
     observe_kernel,
@@ -22,6 +23,7 @@ from .observation import (
 )
 
 
+@record
 class Scaling(NamedTuple):
     """Standardization: model units are ``(data - mean) / scale``; mean and scale (N,), in data units."""
 
@@ -29,11 +31,12 @@ class Scaling(NamedTuple):
     scale: np.ndarray
 
 
+@record
 class Model(NamedTuple):
     """A latent step model, an observation model, and, where the data were standardized, their scaling."""
 
-    latent: Any
-    observation: Any
+    latent: Latent
+    observation: Observation
     scaling: Scaling | None = None
 
 
@@ -48,53 +51,20 @@ def as_model(model: Model) -> Model:
             f"model: got latent parameters of {dtype} and observation parameters of "
             f"{observation_dtype(model.observation)}, expected one dtype"
         )
-    return model._replace(latent=latent, observation=as_observation(model.observation, M, dtype))
+    observation = as_observation(model.observation, M, dtype)
+    return Model(latent, observation, _as_scaling(model.scaling, n_observed(observation)))
 
 
-def init_model(config: Any, n_observed: int, n_inputs: int = 0, seed: Any = None) -> Model:
-    """Draw the initial parameters of a model.
-
-    Parameters
-    ----------
-    config : Config or mapping
-        The run configuration; its `latent_dim` M, `latent_step`, `observation`, `dtype` and `seed` are used.
-    n_observed : int
-        Number N of observed variables.
-    n_inputs : int, optional
-        Number K of external inputs.
-    seed : int or numpy.random.Generator, optional
-        In place of the configuration's seed.
-
-    Returns
-    -------
-    Model
-        Fresh parameters in the configuration's dtype, without scaling.
-
-    Raises
-    ------
-    ConfigError
-        Where the configuration does not fit N and K; the message names the key.
-
-    References
-    ----------
-    The source of the initial values stands beside each model's `initialize`.
-
-    Examples
-    --------
-    >>> import plrnn_numba as pl
-    >>> config = {"latent_dim": 20, "latent_step": {"name": "ALRNN", "hyperparameters": {"num_relus": 2}}}
-    >>> model = pl.init_model(config, n_observed=3, seed=1)
-    >>> model.latent.W.shape, model.latent.W.dtype, model.observation.L.shape
-    ((20, 20), dtype('float32'), (17, 3))
-    """
-    config = Config.from_dict(config)
-    rng = np.random.default_rng(config.seed if seed is None else seed)
-    M = config.latent_dim
-    kind = MODELS[config.latent_step.name]
-    latent = kind.initialize(config.latent_step.hyperparameters, M, int(n_inputs), rng)
-    observation = initialize_observation(config.observation.name, M, int(n_observed), rng)
-    model = map_arrays(lambda a: a.astype(config.dtype), Model(latent, observation))
-    return as_model(model)
+def _as_scaling(scaling: Scaling | None, N: int) -> Scaling | None:
+    """Check a scaling against N observed variables."""
+    if scaling is None:
+        return None
+    if not isinstance(scaling, Scaling):
+        raise TypeError(f"scaling: got {type(scaling).__name__}, expected Scaling or None")
+    mean, scale = (as_floats(f"Scaling.{f}", v, np.float64, (N,)) for f, v in scaling._asdict().items())
+    if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()):
+        raise ValueError("Scaling: got a mean that is not finite, or a scale that is not above 0")
+    return Scaling(mean, scale)
 
 
 @kernel
@@ -109,24 +79,30 @@ def _observe_states(observation, z, x):
         observe_kernel(observation, z[i], x[i])
 
 
-def initial_state(model: Model, x0: Any) -> np.ndarray:
-    """Latent states (S, M) that orbits start in at the observations x0 (S, N), in data units."""
+def initial_state(model: Model, x0: ArrayLike) -> np.ndarray:
+    """Latent states (S, M) that orbits start in at the observations x0 (S, N), in data units; (N,) gives (M,)."""
     model = as_model(model)
     dtype, N = model.latent.A.dtype, n_observed(model.observation)
-    x = as_floats("x0", x0, None, ("S", N))
+    x = as_floats("x0", x0)
+    single = x.ndim == 1
+    if x.ndim not in (1, 2) or x.shape[-1] != N:
+        raise ValueError(f"x0: got shape {x.shape}, expected ({N},) or (S, {N})")
+    x = x.reshape(-1, N)
     if model.scaling is not None:
         x = (x - model.scaling.mean) / model.scaling.scale
     z = np.empty((len(x), len(model.latent.A)), dtype)
     x = as_floats("x0", x, dtype)
     _start_states(model.observation, signal_inverse(model.observation), x, z)
-    return z
+    return z[0] if single else z
 
 
-def observe(model: Model, z: Any) -> np.ndarray:
+def observe(model: Model, z: ArrayLike) -> np.ndarray:
     """Read the observations (..., N), in data units, from latent states z (..., M)."""
     model = as_model(model)
     M, N = len(model.latent.A), n_observed(model.observation)
     z = as_floats("z", z, model.latent.A.dtype)
+    if z.ndim == 0 or z.shape[-1] != M:
+        raise ValueError(f"z: got shape {z.shape}, expected (..., {M})")
     x = np.empty((z.size // M, N), z.dtype)
     _observe_states(model.observation, z.reshape(-1, M), x)
     if model.scaling is not None:
@@ -135,7 +111,7 @@ def observe(model: Model, z: Any) -> np.ndarray:
     return x.reshape(*z.shape[:-1], N)
 
 
-def predict(model: Model, x0: Any, n_steps: int, inputs: Any = None) -> np.ndarray:
+def predict(model: Model, x0: ArrayLike, n_steps: int, inputs: ArrayLike | None = None) -> np.ndarray:
     """Let the model run freely from an observation.
 
     Parameters
@@ -162,7 +138,7 @@ def predict(model: Model, x0: Any, n_steps: int, inputs: Any = None) -> np.ndarr
 
     References
     ----------
-    Brenner, Hemmer et al. (2024), NeurIPS (identity); Hess et al. (2023), ICML (affine).
+    Brenner et al. (2024) [brenner2024], for 'identity'; Hess et al. (2023) [hess2023], for 'affine'.
 
     Examples
     --------
@@ -174,12 +150,10 @@ def predict(model: Model, x0: Any, n_steps: int, inputs: Any = None) -> np.ndarr
     """
     model = as_model(model)
     K = model.latent.C.shape[1]
-    x0 = np.asarray(x0)
-    single = x0.ndim == 1
-    z0 = initial_state(model, x0[None] if single else x0)
+    z0 = initial_state(model, x0)
+    n_orbits = 1 if z0.ndim == 1 else len(z0)
     if inputs is None and K:
         raise ValueError(f"inputs: got none, but the model has {K}; expected shape ({n_steps}, {K})")
     if inputs is not None:
-        inputs = as_inputs(inputs, len(z0), n_steps, K, model.latent.A.dtype)
-    orbit = observe(model, generate(model.latent, z0, n_steps, inputs))
-    return orbit[0] if single else orbit
+        inputs = as_inputs(inputs, n_orbits, as_integer("n_steps", n_steps), K, model.latent.A.dtype)
+    return observe(model, generate(model.latent, z0, n_steps, inputs))

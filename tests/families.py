@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import plrnn_numba as pl
-from plrnn_numba.models._base import MODELS
+from plrnn_numba.models.base import MODELS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Row:
         return "-".join([self.name, *(f"{k}={v}" for k, v in self.flags.items())])
 
     def hyperparameters(self, M, H, P, learnable_C=True):
-        names = {f.name for f in dataclasses.fields(MODELS[self.name].hyperparameters)}
+        # Sizes are drawn where the example of the model's entry has them; the rest of the example stays.
         sizes = {"hidden_dim": H, "num_relus": min(P, M)}
-        drawn = {k: v for k, v in sizes.items() if k in names}
-        return {**drawn, **self.flags, "learnable_C": learnable_C}
+        example = {k: sizes.get(k, v) for k, v in MODELS[self.name].example.items()}
+        return {**example, **self.flags, "learnable_C": learnable_C}
 
     def config(self, M, H=4, P=2, learnable_C=True, **rest):
         step = {"name": self.name, "hyperparameters": self.hyperparameters(M, H, P, learnable_C)}

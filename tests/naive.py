@@ -1,13 +1,16 @@
-"""The formulas of the specification in plain loops, over numbers or dual numbers: slow and obvious.
+"""The formulas of the models in plain loops, over numbers or dual numbers: slow and obvious.
 
-Nothing here calls the package. `Dual` carries the tangent of every parameter along (forward mode), so
-`loss` gives a second, independent derivation of the gradient.
+`Dual` carries the tangent of every parameter along (forward mode), so `loss` gives a second, independent derivation of
+the gradient. Nothing here calls the package, but for one thing: a model without a formula here is taken by its hinge
+form, of which another test shows that it is the model's step.
 """
 
 import math
 
 import numpy as np
 from scipy.linalg import expm, logm
+
+from plrnn_numba.models.base import hinge_form
 
 
 class Dual:
@@ -55,10 +58,16 @@ def phi(x):
     return x if value(x) > 0 else x * 0.0
 
 
+OWN_FORMULAS = ("PLRNN", "ALRNN", "ShPLRNN", "ClippedShPLRNN")
+
+
 def pre_activations(latent, z):
     """Everything that a ReLU sees in one step."""
     name = type(latent).__name__
     M = len(z)
+    if name not in OWN_FORMULAS:
+        hinge = hinge_form(latent)
+        return [sum(hinge.C[k][j] * z[j] for j in range(M)) + hinge.d[k] for k in range(len(hinge.d))]
     if name == "PLRNN":
         mean = sum(z[i] for i in range(M)) / M if latent.mean_centering else 0.0
         return [z[i] - mean for i in range(M)]
@@ -69,11 +78,24 @@ def pre_activations(latent, z):
     return upper if name == "ShPLRNN" else upper + lower
 
 
+def step_of_hinge_form(latent, z, s, u):
+    """``L z + B phi(u) + h + C s``."""
+    L, B, _, _, h, C = hinge_form(latent)
+    out = []
+    for i in range(len(z)):
+        new = h[i] + sum(L[i][j] * z[j] for j in range(len(z)))
+        new = new + sum(B[i][k] * phi(u[k]) for k in range(len(u)))
+        out.append(new + sum(C[i][k] * s[k] for k in range(len(s))))
+    return out
+
+
 def step(latent, z, s=()):
-    """One step, as in section 2 of the design."""
+    """One step, by the equation of the model."""
     name = type(latent).__name__
     M = len(z)
     u = pre_activations(latent, z)
+    if name not in OWN_FORMULAS:
+        return step_of_hinge_form(latent, z, s, u)
     if name == "PLRNN":
         W, h, r = latent.W, latent.h, [phi(x) for x in u]
     elif name == "ALRNN":

@@ -1,6 +1,5 @@
 """Analysis against what is known exactly, and against enumerations in plain NumPy."""
 
-import importlib
 import itertools
 import warnings
 
@@ -12,10 +11,10 @@ from hypothesis import strategies as st
 
 import plrnn_numba as pl
 from plrnn_numba import analysis
+from plrnn_numba.analysis.exhaustive import certify
 from plrnn_numba.analysis.hinge import as_hinge, orbit
 
 NONE = np.zeros((1, 0))
-cycles_module = importlib.import_module("plrnn_numba.analysis.cycles")
 
 
 def hinge_of(L, B, C, d, h):
@@ -174,7 +173,7 @@ def test_a_mistake_is_named(change, message):
     ],
 )
 def test_kaplan_yorke_dimension(exponents, M, expected):
-    assert analysis.kaplan_yorke_dimension(exponents, M) == pytest.approx(expected, abs=1e-4, nan_ok=True)
+    assert analysis.kaplan_yorke_dimension(exponents, M=M) == pytest.approx(expected, abs=1e-4, nan_ok=True)
 
 
 @pytest.mark.needs_speed
@@ -340,10 +339,10 @@ def test_the_certificate_is_never_wrong():
             parts = [c for c in found if n % c.period == 0]
             for missing in parts:  # one cycle less is seen, as every index is odd
                 rest = [c for c in found if c is not missing]
-                answer = cycles_module._certify(hinge, n, rest, {1, 2, 3})
+                answer = certify(hinge, n, rest, {1, 2, 3})
                 seen[answer] += 1
                 assert answer == "incomplete"
-        seen[cycles_module._certify(hinge, 2, found, {2})] += 1
+        seen[certify(hinge, 2, found, {2})] += 1
     assert seen["incomplete"] > 60
     assert seen["unknown"] == 40
     alrnn = pl.ALRNN([0.5], [[0.1]], [1.0], NONE, 1)
@@ -392,10 +391,10 @@ def test_stability_is_told_from_the_multipliers():
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=14), st.integers(0, 20))
 def test_thesmallest_rotation_is_the_same_from_every_rotation(word, shift):
     rows = (np.array(word)[:, None] >> np.arange(2)) & 1
-    first = cycles_module.smallest_rotation(rows.astype(bool))
-    again = cycles_module.smallest_rotation(np.roll(rows, shift, axis=0).astype(bool))
+    first = analysis.smallest_rotation(rows.astype(bool))
+    again = analysis.smallest_rotation(np.roll(rows, shift, axis=0).astype(bool))
     np.testing.assert_array_equal(first, again)
-    repeated = cycles_module.smallest_rotation(np.tile(rows.astype(bool), (3, 1)))
+    repeated = analysis.smallest_rotation(np.tile(rows.astype(bool), (3, 1)))
     np.testing.assert_array_equal(first, repeated)
     numbers = [int.from_bytes(np.packbits(row).tobytes(), "big") for row in first]
     assert numbers == min(numbers[i:] + numbers[:i] for i in range(len(numbers)))
@@ -415,14 +414,16 @@ def test_symbols_are_numbered_by_their_visits_and_runs_are_told():
     assert runs.tolist() == [1, 0, 2, 0, 1]
     assert lengths.tolist() == [1, 2, 1, 3, 2]
     assert [d.tolist() for d in found.dwell_times()] == [[2, 3], [], [1]]
-    step, run, notebook = (analysis.transition_graph(found, k) for k in ("step", "run", "alrnn-notebook"))
+    step, run, notebook = (
+        analysis.transition_graph(found, kind=k) for k in ("step", "run", "alrnn-notebook")
+    )
     assert step.counts.tolist() == [[3, 1, 1], [1, 1, 0], [1, 0, 0]]
     assert run.counts.tolist() == [[0, 1, 1], [1, 0, 0], [1, 0, 0]]
     assert notebook.counts.tolist() == [[2, 1, 1], [1, 2, 0], [1, 0, 1]]
     np.testing.assert_allclose(step.probabilities.sum(axis=1), 1)
     assert step.joint.sum() == pytest.approx(1)
-    with pytest.raises(ValueError, match="kind: got 'steps', allowed are 'step', 'run'"):
-        analysis.transition_graph(found, "steps")
+    with pytest.raises(ValueError, match="kind: got 'steps', allowed is one of 'step', 'run'"):
+        analysis.transition_graph(found, kind="steps")
     with pytest.raises(ValueError, match="orbit: got NaN, inf or nothing"):
         analysis.symbols(hinge, [[np.nan]])
 
@@ -522,7 +523,7 @@ def test_a_chaotic_attractor_is_one():
 def test_the_border_collision_of_a_tent_is_followed():
     """1 - a|x| has one fixed point below a = 1 and two above, and a 2-cycle appears with the second."""
     line = analysis.interpolate(*(pl.ALRNN([a], [[-2 * a]], [1.0], NONE, 1) for a in (0.505, 1.505)), 11)
-    found = analysis.follow(line, 2)
+    found = analysis.follow(line, max_period=2)
     assert [(e.kind, e.period, e.detail) for e in found.events] == [
         ("appears", 1, "repelling"),
         ("appears", 2, "repelling"),
@@ -530,7 +531,7 @@ def test_the_border_collision_of_a_tent_is_followed():
     ]
     assert {e.after for e in found.events} == {4}
     assert [(b.first, b.last, b.period) for b in found.branches] == [(0, 10, 1), (5, 10, 1), (5, 10, 2)]
-    backwards = analysis.follow(line[::-1], 2)
+    backwards = analysis.follow(line[::-1], max_period=2)
     assert sorted(e.kind for e in backwards.events) == ["changes stability", "vanishes", "vanishes"]
 
 
@@ -540,7 +541,7 @@ def test_models_that_cannot_be_interpolated_or_followed_are_named():
         analysis.interpolate(one, pl.PLRNN([0.5], [[0.0]], [1.0], NONE), 3)
     with pytest.raises(ValueError, match="last.num_relus: got 0, expected 1"):
         analysis.interpolate(one, one._replace(num_relus=0), 3)
-    with pytest.raises(ValueError, match="n: got 1, expected"):
+    with pytest.raises(ValueError, match="n_models: got 1, expected"):
         analysis.interpolate(one, one, 1)
     with pytest.raises(ValueError, match="models: got none"):
         analysis.follow([])

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import plrnn_numba as pl
 from plrnn_numba import Config, ConfigError
-from plrnn_numba.cli import starting_configuration
-from plrnn_numba.models._base import MODELS
+from plrnn_numba.config import starting_configuration
+from plrnn_numba.models.base import MODELS
 
 PLRNN = {"latent_dim": 3, "latent_step": {"name": "PLRNN"}}
 ALRNN = {"latent_dim": 20, "latent_step": {"name": "ALRNN", "hyperparameters": {"num_relus": 2}}}
@@ -214,13 +214,13 @@ MISTAKES = [
     ),
     (
         changed(PLRNN, observation__name="linear"),
-        r"^observation.name: got 'linear', allowed is one of 'identity', 'affine'",
+        r"^observation.name: got 'linear', allowed is one of 'affine', 'identity'",
     ),
     (
         changed(PLRNN, forcing__name="TF"),
-        r"^forcing.name: got 'TF', allowed is one of 'STF', 'GTF'; did you mean",
+        r"^forcing.name: got 'TF', allowed is one of 'GTF', 'STF'; did you mean",
     ),
-    (changed(PLRNN, forcing={"alpha": 0.1}), r"^forcing.name: missing; allowed is one of 'STF', 'GTF'"),
+    (changed(PLRNN, forcing={"alpha": 0.1}), r"^forcing.name: missing; allowed is one of 'GTF', 'STF'"),
     (changed(PLRNN, forcing={"name": "STF"}), r"^forcing.interval: missing; expected an integer at least 1"),
     (
         changed(PLRNN, forcing={"name": "STF", "interval": 0}),
@@ -237,7 +237,7 @@ MISTAKES = [
     ),
     (
         changed(PLRNN, forcing={"name": "GTF", "method": "jacobian_upper_bound"}),
-        r"^forcing.method: got 'jacobian_upper_bound', but PLRNN has no W1 and W2; allowed for it is one of 'const",
+        r"^forcing.method: got 'jacobian_upper_bound', but PLRNN has no bound of its Jacobian; allowed for it is one of 'const",
     ),
     (
         changed(PLRNN, forcing={"name": "GTF", "interval": 0}),

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from families import ROWS, Row
+from helpers import circle, small_config
 
 import plrnn_numba as pl
 from plrnn_numba import bptt, data
-from plrnn_numba._arrays import from_vector, to_vector
-from plrnn_numba.forcing import forcing_weights
-from plrnn_numba.observation import signal_inverse
+from plrnn_numba.engine import from_vector, to_vector
+from plrnn_numba.forcings.base import forcing_weights
+from plrnn_numba.observations.base import signal_inverse
+from plrnn_numba.source import as_source
 
 
 def masked_loss(model, X, seen, filled_start, forcing):
@@ -44,7 +46,7 @@ def gradient_of(model, X, filled, forcing):
     lanes = 1
     workspace = bptt.new_workspace(model, T, lanes)
     gradient = np.zeros_like(workspace.vector)
-    source = data.as_source(X, np.zeros((T + 1, 0)))._replace(starts=filled, masked=True)
+    source = as_source(X, np.zeros((T + 1, 0)))._replace(starts=filled, masked=True)
     parameters = (model.latent, model.observation)
     a = forcing_weights(forcing, T)
     loss = bptt._batch_gradient(
@@ -75,7 +77,7 @@ def test_missing_entries_enter_neither_loss_nor_forcing_nor_gradient(affine, for
     seen = rng.random(X.shape) < 0.6
     seen[4] = True
     Y = np.where(seen, X, np.nan)
-    filled = data._without_gaps(Y)
+    filled = data.without_gaps(Y)
     loss, gradient = gradient_of(model, Y, filled, forcing)
     for value in (0.0, 1e3, -7.0):
         replaced = np.where(seen, X, value)
@@ -94,17 +96,9 @@ def test_missing_entries_enter_neither_loss_nor_forcing_nor_gradient(affine, for
         np.testing.assert_allclose(gradient[index], (up - down) / (2 * step), rtol=1e-5, atol=1e-7)
 
 
-def circle(n=1500):
-    t = 0.1 * np.arange(n)
-    return np.stack([np.sin(t), np.cos(t)], axis=1)
-
-
 def config(**training):
-    return {
-        "latent_dim": 2,
-        "latent_step": {"name": "shPLRNN", "hyperparameters": {"hidden_dim": 8}},
-        "training": {"epochs": 5, "batches_per_epoch": 10, "sequence_length": 20, **training},
-    }
+    options = {"epochs": 5, "batches_per_epoch": 10, **training}
+    return small_config(step=("shPLRNN", {"hidden_dim": 8}), training=options)
 
 
 def test_without_a_missing_entry_the_mask_changes_nothing():
@@ -153,7 +147,7 @@ def test_what_cannot_be_used_is_named(place, value, missing, message):
 
 def test_gaps_at_the_start_are_filled_from_what_is_known():
     X = np.array([[np.nan, 1], [2, np.nan], [np.nan, np.nan], [4, 5]], float)
-    np.testing.assert_array_equal(data._without_gaps(X), [[2, 1], [2, 1], [2, 1], [4, 5]])
+    np.testing.assert_array_equal(data.without_gaps(X), [[2, 1], [2, 1], [2, 1], [4, 5]])
     np.testing.assert_allclose(data.interpolated(X), [[2, 1], [2, 7 / 3], [3, 11 / 3], [4, 5]], rtol=1e-14)
 
 
@@ -161,15 +155,15 @@ def test_gaps_at_the_start_are_filled_from_what_is_known():
 def test_a_series_on_disk_trains_as_one_in_memory(tmp_path, monkeypatch, dtype):
     X = circle(4000).astype(dtype)
     np.save(tmp_path / "X.npy", X)
-    monkeypatch.setattr(data, "_MAPPED_BYTES", 1000)
-    monkeypatch.setattr(data, "_PART", 300)
+    monkeypatch.setattr("plrnn_numba.data.mapped._LARGE", 1000)
+    monkeypatch.setattr("plrnn_numba.data.mapped._PART", 300)
     on_disk = data.load_array(tmp_path / "X.npy")
     assert data.mapping_of(on_disk) is not None
     assert data.stays_on_disk([on_disk[:3000]])
     before = (tmp_path / "X.npy").read_bytes()
     result = pl.fit(on_disk, config(), progress=False)
-    assert np.shares_memory(on_disk, pl.training.Trainer(on_disk, config())._data.source.X)
-    monkeypatch.setattr(data, "_MAPPED_BYTES", 10**9)
+    assert np.shares_memory(on_disk, pl.Trainer(on_disk, config())._source.X)
+    monkeypatch.setattr("plrnn_numba.data.mapped._LARGE", 10**9)
     expected = pl.fit(X, config(), progress=False)
     for got, want in zip(result.history["loss"], expected.history["loss"]):
         np.testing.assert_allclose(got, want, rtol=1e-3)

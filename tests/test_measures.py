@@ -25,7 +25,7 @@ def quietly(function, *args, **kwargs):
 @given(seeds, st.integers(10, 80), st.integers(10, 80), st.integers(1, 3), st.integers(1, 12))
 def test_D_stsp_is_the_dense_sum(seed, T, other, N, bins):
     X, Y = series(seed, T, N), series(seed + 1, other, N) * 0.5
-    got = quietly(pl.state_space_divergence, X, Y, bins)
+    got = quietly(pl.state_space_divergence, X, Y, bins=bins)
     inside = (X.min(axis=0) - 0.1 * X.std(axis=0, ddof=1) <= Y).all(axis=1)
     inside &= (X.max(axis=0) + 0.1 * X.std(axis=0, ddof=1) > Y).all(axis=1)
     if inside.any():
@@ -37,7 +37,7 @@ def test_D_stsp_is_the_dense_sum(seed, T, other, N, bins):
 @given(seeds, st.integers(8, 60), st.integers(1, 3), st.sampled_from([0.5, 2.0, 20.0]))
 def test_D_H_is_the_formula(seed, T, N, smoothing):
     X, Y = series(seed, T, N), series(seed + 1, T, N)
-    got = pl.hellinger_distance(X, Y, smoothing)
+    got = pl.hellinger_distance(X, Y, smoothing=smoothing)
     assert got == pytest.approx(naive.hellinger_distance(X, Y, smoothing), rel=1e-9, abs=1e-12)
 
 
@@ -115,25 +115,29 @@ def test_prediction_error_is_the_mean_over_all_starts(row, K):
     for t in range(30 - 4):
         drive = None if inputs is None else U[t : t + 5]
         errors.append((pl.predict(model, X[t], 5, drive)[4] - X[t + 4]) ** 2)
-    got = pl.prediction_error(model, X, n=4, inputs=inputs)
+    got = pl.prediction_error(model, X, n_steps=4, inputs=inputs)
     assert got == pytest.approx(np.mean(errors), rel=1e-9)
-    with pytest.raises(ValueError, match="n: got 30, expected an integer from 1 to 29"):
-        pl.prediction_error(model, X, n=30, inputs=inputs)
+    with pytest.raises(ValueError, match="n_steps: got 30, expected an integer from 1 to 29"):
+        pl.prediction_error(model, X, n_steps=30, inputs=inputs)
 
 
 def test_evaluate_takes_stretches_each_from_its_own_start():
     rng = np.random.default_rng(0)
     model = pl.Model(ROWS[0].latent(2, 1, 1, 0, rng), pl.Identity(np.zeros((0, 2))))
     X = rng.standard_normal((1000, 2))
-    found = quietly(pl.evaluate, model, X, steps=300, orbits=2, bins=5, smoothing=3, prediction_steps=7)
+    found = quietly(pl.evaluate, model, X, n_steps=300, n_orbits=2, bins=5, smoothing=3, prediction_steps=7)
     for i, start in enumerate((0, 300)):
         true = X[start : start + 300]
         orbit = pl.predict(model, true[0], 300)
         np.testing.assert_allclose(
-            found.each["D_stsp"][i], pl.state_space_divergence(true, orbit, 5), rtol=1e-6
+            found.each["D_stsp"][i], pl.state_space_divergence(true, orbit, bins=5), rtol=1e-6
         )
-        np.testing.assert_allclose(found.each["D_H"][i], pl.hellinger_distance(true, orbit, 3), rtol=1e-6)
-        np.testing.assert_allclose(found.each["PE"][i], pl.prediction_error(model, true, 7), rtol=1e-6)
+        np.testing.assert_allclose(
+            found.each["D_H"][i], pl.hellinger_distance(true, orbit, smoothing=3), rtol=1e-6
+        )
+        np.testing.assert_allclose(
+            found.each["PE"][i], pl.prediction_error(model, true, n_steps=7), rtol=1e-6
+        )
     assert pytest.approx(found.each["D_H"].mean()) == found.D_H
 
 
@@ -142,7 +146,7 @@ def test_a_diverged_orbit_counts_as_the_worst():
     X = np.random.default_rng(0).standard_normal((30, 1))
     X[[0, 10, 20]] = [[0], [1], [0]]  # two orbits stay at 0, the one from 1 leaves
     model = pl.Model(latent._replace(A=np.array([1e40])), pl.Identity(np.zeros((0, 1))))
-    found = quietly(pl.evaluate, model, X, steps=10, prediction_steps=9)
+    found = quietly(pl.evaluate, model, X, n_steps=10, prediction_steps=9)
     assert found.n_diverged == 1
     assert np.isnan(found.each["D_H"]).tolist() == [False, True, False]
     assert found.D_H == 1
@@ -152,7 +156,7 @@ def test_a_stretch_without_movement_is_passed_over():
     X = np.random.default_rng(0).standard_normal((30, 1))
     X[10:20] = 3
     model = pl.Model(pl.ALRNN([0.5], [[0.0]], [0.0], np.zeros((1, 0)), 0), pl.Identity(np.zeros((0, 1))))
-    assert len(quietly(pl.evaluate, model, X, steps=10).each["D_H"]) == 2
+    assert len(quietly(pl.evaluate, model, X, n_steps=10).each["D_H"]) == 2
     with pytest.raises(ValueError, match="X: a column is constant in every stretch of 10 rows"):
         pl.evaluate(model, X[10:20])
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import plrnn_numba as pl
-from plrnn_numba.models._base import MODELS, as_latent
+from plrnn_numba.models.base import MODELS, as_latent
 
 CLIPPED = Row("clipped_shPLRNN", {})
 any_dtype = st.sampled_from(["float32", "float64"])

@@ -2,7 +2,7 @@
 
 from .bifurcations import Branch, Event, Following, follow, interpolate
 from .boundedness import Basins, Boundedness, Box, absorbing_box, absorbing_radius, basins, is_bounded
-from .cycles import Cycle, CycleSet, cycles, fixed_points, smallest_rotation
+from .cycle import Cycle, CycleSet, smallest_rotation
 from .lyapunov import LyapunovSpectrum, kaplan_yorke_dimension, lyapunov_of_jacobians, lyapunov_spectrum
 from .regions import (
     BlockEntropies,
@@ -14,6 +14,7 @@ from .regions import (
     transition_graph,
 )
 from .report import Report, analyze
+from .search import cycles, fixed_points
 
 __all__ = [
     "Basins",

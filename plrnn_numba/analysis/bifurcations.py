@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .._arrays import map_arrays
-from ..models._base import Hinge, as_latent
-from .cycles import Cycle, CycleSet, cycles
+from ..basics.checks import as_integer, renamed
+from ..basics.records import record
+from ..engine import map_arrays
+from ..models.base import Hinge, Latent, as_latent, latent_of
+from .cycle import Cycle, CycleSet
 from .hinge import as_hinge
+from .search import cycles
 
 
-@dataclasses.dataclass(frozen=True)
+@record
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Branch:
     """One fixed point or cycle, from model to model: `cycles[i]` is that of model ``first + i``."""
 
@@ -32,7 +36,8 @@ class Branch:
         return self.cycles[0].period
 
 
-@dataclasses.dataclass(frozen=True)
+@record
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Event:
     """What happens between model `after` and the next: a branch 'appears', 'vanishes', or 'changes stability'."""
 
@@ -43,7 +48,8 @@ class Event:
     detail: str
 
 
-@dataclasses.dataclass(frozen=True)
+@record
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Following:
     """What `follow` returns: branches, the events between the models, and the cycles of each model."""
 
@@ -52,14 +58,15 @@ class Following:
     sets: tuple[CycleSet, ...]
 
 
-def interpolate(first: Any, last: Any, n: int) -> list[Any]:
+@renamed(n="n_models")
+def interpolate(first: Latent, last: Latent, n_models: int) -> list[Latent]:
     """Models on a straight line between two of one kind, both ends included.
 
     Parameters
     ----------
     first, last : NamedTuple
         Latent step models of the same type, shapes and flags, or two `Hinge`.
-    n : int
+    n_models : int
         How many, at least 2.
 
     Returns
@@ -70,11 +77,7 @@ def interpolate(first: Any, last: Any, n: int) -> list[Any]:
     Raises
     ------
     ValueError
-        Where types, shapes or flags differ, or n is below 2.
-
-    References
-    ----------
-    None; the parameters are interpolated one by one.
+        Where types, shapes or flags differ, or n_models is below 2.
 
     Examples
     --------
@@ -83,8 +86,8 @@ def interpolate(first: Any, last: Any, n: int) -> list[Any]:
     >>> [float(model.A[0]) for model in pl.analysis.interpolate(one, two, 3)]
     [0.0, 0.5, 1.0]
     """
-    if n != int(n) or n < 2:
-        raise ValueError(f"n: got {n!r}, expected an integer at least 2")
+    n_models = as_integer("n_models", n_models, 2)
+    first, last = latent_of(first), latent_of(last)
     if type(first) is not type(last):
         raise ValueError(f"last: got {type(last).__name__}, expected {type(first).__name__}")
     a, b = ((as_hinge if isinstance(m, Hinge) else as_latent)(m) for m in (first, last))
@@ -97,21 +100,21 @@ def interpolate(first: Any, last: Any, n: int) -> list[Any]:
         type(a)(
             *((1 - w) * x + w * y if isinstance(x, np.ndarray) else x for x, y in zip(double_a, double_b))
         )
-        for w in np.linspace(0, 1, int(n))
+        for w in np.linspace(0, 1, n_models)
     ]
 
 
-def follow(models: Iterable[Any], max_period: int = 1, **options: Any) -> Following:
+def follow(models: Iterable[Latent], *, max_period: int = 1, **options: Any) -> Following:
     """Find the cycles of each model, and tell which of one is which of the next.
 
     Cycles of equal period are paired so that the sum of the distances between their points is least; those of the same
-    itinerary come first, and one of another itinerary that moved further than half the extent of all cycles is another. A search that is not exhaustive can miss a cycle of one
-    model, which then seems to vanish and to appear again: `sets` says which periods are exhausted.
+    itinerary come first, and one of another itinerary that moved further than half the extent of all cycles is another.
+    A search that is not exhaustive can miss a cycle of one model, which then seems to vanish and to appear again: `sets` says which periods are exhausted.
 
     Parameters
     ----------
     models : iterable
-        Latent step models of one latent dimension: checkpoints of a training, or of `interpolate`.
+        Models, or their latent parts, of one latent dimension: checkpoints of a training, or of `interpolate`.
     max_period : int, optional
         Of `cycles`.
     **options
@@ -128,7 +131,7 @@ def follow(models: Iterable[Any], max_period: int = 1, **options: Any) -> Follow
 
     References
     ----------
-    For the bifurcations in the course of a training: Eisenmann et al. (2023), NeurIPS.
+    Eisenmann et al. (2023) [eisenmann2023], for the bifurcations in the course of a training.
 
     Examples
     --------

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
-from ..models._base import Hinge
+from ..basics.checks import as_integer, renamed, warn
+from ..basics.records import check_shapes, record
+from ..models.base import Hinge, Latent
 from .hinge import as_hinge, as_states, orbit
 
 
@@ -20,7 +22,7 @@ class _Groups(NamedTuple):
     high: np.ndarray  # (G, M)
 
 
-def _bounded_groups(hinge: Hinge) -> _Groups | None:
+def bounded_groups(hinge: Hinge) -> _Groups | None:
     """Hinges by the ray they look along; None where the sum over some ray grows without bound.
 
     Along a ray, ``sum of b_j phi(s_j x + d_j)`` grows as ``x sum of b_j s_j``. Where that is exactly zero, as for the two
@@ -46,20 +48,25 @@ def _bounded_groups(hinge: Hinge) -> _Groups | None:
     return _Groups(np.array(low), np.array(high))
 
 
-@dataclasses.dataclass(frozen=True)
+@record
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Box:
     """``|z - centre| <= half_width``, component by component; both (M,)."""
 
     centre: np.ndarray
     half_width: np.ndarray
 
-    def contains(self, states: Any, slack: float = 1e-9) -> np.ndarray:
+    def __post_init__(self) -> None:
+        check_shapes(self, centre=("M",), half_width=("M",))
+
+    def contains(self, states: ArrayLike, slack: float = 1e-9) -> np.ndarray:
         """Whether each state (..., M) lies in it, but for rounding."""
         room = self.half_width * (1 + slack) + slack
         return (np.abs(np.asarray(states) - self.centre) <= room).all(axis=-1)
 
 
-def absorbing_box(system: Any) -> Box | None:
+@renamed(system="latent")
+def absorbing_box(latent: Latent) -> Box | None:
     """A box that the map takes into itself, and that every orbit approaches, where the hinges' growth cancels.
 
     The hinges' sum then lies between two vectors, c +- r, and with ``rho(|L|) < 1`` the box has the centre
@@ -67,7 +74,7 @@ def absorbing_box(system: Any) -> Box | None:
 
     Parameters
     ----------
-    system : ClippedShPLRNN or another model or Hinge
+    latent : ClippedShPLRNN or another model or Hinge
         Only a clipped model has hinges whose growth cancels by its form; without inputs.
 
     Returns
@@ -78,11 +85,11 @@ def absorbing_box(system: Any) -> Box | None:
     Raises
     ------
     TypeError
-        Where `system` is no model.
+        Where `latent` is no model.
 
     References
     ----------
-    Hess et al. (2023), ICML, proposition on bounded orbits; the box follows component by component.
+    Hess et al. (2023) [hess2023], proposition on bounded orbits; the box follows component by component.
 
     Examples
     --------
@@ -92,8 +99,8 @@ def absorbing_box(system: Any) -> Box | None:
     >>> float(box.centre[0]), float(box.half_width[0])
     (2.0, 2.0)
     """
-    hinge = as_hinge(system)
-    groups = _bounded_groups(hinge)
+    hinge = as_hinge(latent)
+    groups = bounded_groups(hinge)
     absolute = np.abs(hinge.L)
     if groups is None or np.abs(np.linalg.eigvals(absolute)).max(initial=0) >= 1:
         return None
@@ -103,7 +110,8 @@ def absorbing_box(system: Any) -> Box | None:
     return Box(np.linalg.solve(eye - hinge.L, hinge.h + middle), np.linalg.solve(eye - absolute, half))
 
 
-def absorbing_radius(system: Any) -> float | None:
+@renamed(system="latent")
+def absorbing_radius(latent: Latent) -> float | None:
     """``R`` such that the ball of radius R is taken into itself, and every larger one is reached: simple, not sharp.
 
     ``R = (|h| + |f|) / (1 - |L|)``, where |f| bounds the hinges' sum: for a clipped model the smaller of
@@ -111,7 +119,7 @@ def absorbing_radius(system: Any) -> float | None:
 
     Parameters
     ----------
-    system : ClippedShPLRNN or another model or Hinge
+    latent : ClippedShPLRNN or another model or Hinge
         As for `absorbing_box`.
 
     Returns
@@ -122,11 +130,11 @@ def absorbing_radius(system: Any) -> float | None:
     Raises
     ------
     TypeError
-        Where `system` is no model.
+        Where `latent` is no model.
 
     References
     ----------
-    Hess et al. (2023), ICML.
+    Hess et al. (2023) [hess2023].
 
     Examples
     --------
@@ -135,8 +143,8 @@ def absorbing_radius(system: Any) -> float | None:
     >>> pl.analysis.absorbing_radius(latent)
     4.0
     """
-    hinge = as_hinge(system)
-    groups = _bounded_groups(hinge)
+    hinge = as_hinge(latent)
+    groups = bounded_groups(hinge)
     contraction = float(np.linalg.norm(hinge.L, 2))
     if groups is None or contraction >= 1:
         return None
@@ -153,21 +161,37 @@ def absorbing_radius(system: Any) -> float | None:
 
 
 class Boundedness(NamedTuple):
-    """'yes', 'no' or 'unknown', and why."""
+    """'yes', 'no' or 'unknown', and why.
 
-    answer: str
+    As a condition, 'yes' is true and 'no' is false; 'unknown' is neither, and a ValueError says so.
+    """
+
+    answer: Literal["yes", "no", "unknown"]
     reason: str
 
+    def __bool__(self) -> bool:
+        if self.answer not in ("yes", "no"):
+            raise ValueError(f"whether the map is bounded is {self.answer} ({self.reason}): look at `answer`")
+        return self.answer == "yes"
 
-def is_bounded(system: Any, n_starts: int = 200, n_steps: int = 20_000, seed: Any = 0) -> Boundedness:
+
+@renamed(system="latent")
+def is_bounded(
+    latent: Latent,
+    *,
+    n_starts: int = 200,
+    n_steps: int = 20_000,
+    seed: int | np.random.Generator = 0,
+) -> Boundedness:
     """Whether all orbits stay bounded, as far as it can be told, without inputs.
 
-    'yes' is proven: where the hinges' growth cancels, as in a clipped model, and the linear part contracts. 'no' is
-    shown by an orbit that left the finite numbers. Where neither is found the answer is 'unknown'.
+    'yes' is proven: where the hinges' growth cancels, as in a clipped model, and the linear part contracts (see
+    `absorbing_box`). 'no' is shown by an orbit that left the finite numbers. Where neither is found the answer is
+    'unknown'.
 
     Parameters
     ----------
-    system : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Hinge
+    latent : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Hinge
         The map.
     n_starts, n_steps : int, optional
         How many orbits are tried, from normally distributed states, and for how long.
@@ -182,11 +206,7 @@ def is_bounded(system: Any, n_starts: int = 200, n_steps: int = 20_000, seed: An
     Raises
     ------
     TypeError
-        Where `system` is no model.
-
-    References
-    ----------
-    See `absorbing_box`.
+        Where `latent` is no model.
 
     Examples
     --------
@@ -195,8 +215,9 @@ def is_bounded(system: Any, n_starts: int = 200, n_steps: int = 20_000, seed: An
     >>> pl.analysis.is_bounded(latent).answer
     'no'
     """
-    hinge = as_hinge(system)
-    if _bounded_groups(hinge) is not None:
+    hinge = as_hinge(latent)
+    n_starts, n_steps = as_integer("n_starts", n_starts, 0), as_integer("n_steps", n_steps, 2)
+    if bounded_groups(hinge) is not None:
         radius = float(np.abs(np.linalg.eigvals(hinge.L)).max(initial=0))
         if radius < 1:
             return Boundedness(
@@ -216,7 +237,8 @@ def is_bounded(system: Any, n_starts: int = 200, n_steps: int = 20_000, seed: An
     return Boundedness("unknown", f"no proof, and none of {n_starts} orbits of {n_steps} steps diverged")
 
 
-@dataclasses.dataclass(frozen=True)
+@record
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Basins:
     """Which attractor each start reaches.
 
@@ -245,9 +267,11 @@ class Basins:
         return int((self.labels == -1).sum())
 
 
+@renamed(system="latent")
 def basins(
-    system: Any,
-    starts: Any,
+    latent: Latent,
+    starts: ArrayLike,
+    *,
     transient: int = 10_000,
     n_steps: int = 5000,
     max_period: int = 500,
@@ -260,10 +284,10 @@ def basins(
 
     Parameters
     ----------
-    system : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Hinge
+    latent : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Hinge
         The map, without inputs.
-    starts : array_like, (n_starts, M)
-        Latent states.
+    starts : array_like, (n_starts, M) or (M,)
+        Latent states; a single one is a batch of one.
     transient, n_steps : int, optional
         Steps that are thrown away, and then looked at.
     max_period : int, optional
@@ -282,7 +306,7 @@ def basins(
 
     References
     ----------
-    Datseris and Wagemakers (2022), Chaos 32, 023104, for the same question by other means.
+    Datseris and Wagemakers (2022) [datseris2022], for the same question by other means.
 
     Examples
     --------
@@ -292,7 +316,9 @@ def basins(
     >>> found.labels.tolist(), found.attractors[0].round(6).tolist()
     ([-1, 0, 0], [[1.0]])
     """
-    hinge = as_hinge(system)
+    hinge = as_hinge(latent)
+    transient, n_steps = as_integer("transient", transient, 0), as_integer("n_steps", n_steps, 2)
+    max_period = as_integer("max_period", max_period)
     states = as_states("starts", starts, hinge)
     ends: list[np.ndarray | None] = []
     for start in states:
@@ -328,7 +354,7 @@ def basins(
     rank[order] = np.arange(len(order))
     labels[labels >= 0] = rank[labels[labels >= 0]]
     if (labels == -1).any() and not finite:
-        warnings.warn("basins: every orbit diverged", RuntimeWarning, stacklevel=2)
+        warn("basins: every orbit diverged")
     return Basins(labels, [attractors[i] for i in order], [periods[i] for i in order])
 
 

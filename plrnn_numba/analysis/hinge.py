@@ -1,35 +1,37 @@
 """The normal form that the whole analysis is written over: ``F(z) = L z + B phi(C z + d) + h``.
 
-Every latent step model has one (`to_hinge`); nothing in this room asks which model it came from. A *pattern* (K,) of
-booleans says which of the K hinges are open; each pattern that occurs has its own linear map, and names a region.
+Every latent step model has one (`to_hinge`); nothing in this room asks which model it came from. A *pattern* (n_hinges,) of
+booleans says which of the hinges are open; each pattern that occurs has its own linear map, and names a region.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .._arrays import as_floats
-from .._jit import jit, kernel
-from ..models._base import Hinge
+from ..basics.checks import as_integer
+from ..engine import as_floats, jit, kernel
+from ..models.base import Hinge, Latent, latent_of
 from ..models.convert import to_hinge
 
 
-def as_hinge(system: Any) -> Hinge:
-    """The hinge form of a latent step model, or one that is given, in float64; raise TypeError or ValueError."""
-    hinge = system if isinstance(system, Hinge) else to_hinge(system)
+def as_hinge(latent: Latent) -> Hinge:
+    """The hinge form of a model, of its latent part, or one that is given, in float64; raise TypeError or ValueError."""
+    latent = latent_of(latent)
+    hinge = latent if isinstance(latent, Hinge) else to_hinge(latent)
     L = as_floats("hinge.L", hinge.L, np.float64)
     M = len(L)
-    B = as_floats("hinge.B", hinge.B, np.float64, (M, "K"))
-    K = B.shape[1]
+    B = as_floats("hinge.B", hinge.B, np.float64, (M, "n_hinges"))
+    n_hinges = B.shape[1]
     return Hinge(
         as_floats("hinge.L", L, np.float64, (M, M)),
         B,
-        as_floats("hinge.C", hinge.C, np.float64, (K, M)),
-        as_floats("hinge.d", hinge.d, np.float64, (K,)),
+        as_floats("hinge.C", hinge.C, np.float64, (n_hinges, M)),
+        as_floats("hinge.d", hinge.d, np.float64, (n_hinges,)),
         as_floats("hinge.h", hinge.h, np.float64, (M,)),
-        as_floats("hinge.input_matrix", hinge.input_matrix, np.float64, (M, "n_inputs")),
+        as_floats("hinge.input_matrix", hinge.input_matrix, np.float64, (M, "K")),
     )
 
 
@@ -118,21 +120,22 @@ def _patterns(maps, states, u, out):
             out[t, j] = u[j] > 0
 
 
-def as_states(name: str, states: Any, hinge: Hinge) -> np.ndarray:
-    """Latent states (T, M) in float64."""
-    return as_floats(name, states, np.float64, ("T", len(hinge.L)))
+def as_states(name: str, states: ArrayLike, hinge: Hinge) -> np.ndarray:
+    """Latent states (T, M) in float64; a single one (M,) is a series of one."""
+    array = as_floats(name, states, np.float64)
+    return as_floats(name, array[None] if array.ndim == 1 else array, np.float64, ("T", len(hinge.L)))
 
 
-def orbit(system: Any, z0: Any, n_steps: int, inputs: Any = None) -> np.ndarray:
-    """Iterate in float64: latent states (n_steps, M) from z0 (M,) on; inputs (n_steps, number of inputs)."""
-    hinge = as_hinge(system)
-    out = np.zeros((int(n_steps), len(hinge.L)))
+def orbit(latent: Latent, z0: ArrayLike, n_steps: int, inputs: ArrayLike | None = None) -> np.ndarray:
+    """Iterate in float64: latent states (n_steps, M) from z0 (M,) on; inputs (n_steps, K)."""
+    hinge, n_steps = as_hinge(latent), as_integer("n_steps", n_steps)
+    out = np.zeros((n_steps, len(hinge.L)))
     out[0] = as_floats("z0", z0, np.float64, (len(hinge.L),))
-    _orbit(maps_of(hinge), drive_of(hinge, inputs, int(n_steps)), np.zeros(len(hinge.d)), out)
+    _orbit(maps_of(hinge), drive_of(hinge, inputs, n_steps), np.zeros(len(hinge.d)), out)
     return out
 
 
-def drive_of(hinge: Hinge, inputs: Any, n_rows: int) -> np.ndarray:
+def drive_of(hinge: Hinge, inputs: ArrayLike | None, n_rows: int) -> np.ndarray:
     """Inputs (n_rows, K), or (n_rows, 0) where there are none, which means zero."""
     if inputs is None:
         return np.zeros((n_rows, 0))
@@ -140,7 +143,7 @@ def drive_of(hinge: Hinge, inputs: Any, n_rows: int) -> np.ndarray:
 
 
 def patterns_of(hinge: Hinge, states: np.ndarray) -> np.ndarray:
-    """Which hinges are open at each state: booleans (T, K)."""
+    """Which hinges are open at each state: booleans (T, n_hinges)."""
     out = np.zeros((len(states), len(hinge.d)), bool)
     _patterns(maps_of(hinge), states, np.zeros(len(hinge.d)), out)
     return out

@@ -5,21 +5,23 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import warnings
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .._arrays import as_floats
-from .._jit import jit, kernel
+from ..basics.checks import as_integer, warn
+from ..basics.records import check_shapes, record
 from ..dynamics import DivergenceWarning
+from ..engine import as_floats, jit, kernel
+from ..models.base import Latent
 from .hinge import add_input, as_hinge, drive_of, hinge_step, hinge_tangent, maps_of
 
 _LOST = 15.0  # of a spread of e^15 between two orthonormalizations, double precision keeps enough
 _EPSILON = np.finfo(np.float64).eps
 
 
-@dataclasses.dataclass(frozen=True)
+@record
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class LyapunovSpectrum:
     """What `lyapunov_spectrum` returns.
 
@@ -41,10 +43,13 @@ class LyapunovSpectrum:
     n_blocks: int
     state: np.ndarray
 
+    def __post_init__(self) -> None:
+        check_shapes(self, exponents=("k",), errors=("k",), state=("M",))
+
     @property
     def dimension(self) -> float:
         """The Kaplan-Yorke dimension; NaN where more exponents would be needed."""
-        return kaplan_yorke_dimension(self.exponents, len(self.state))
+        return kaplan_yorke_dimension(self.exponents, M=len(self.state))
 
 
 @jit
@@ -157,35 +162,22 @@ def _along_jacobians(jacobians, Q, logs):
         _orthonormalize(Q, before, logs)
 
 
-def _random_frame(k: int, M: int, seed: Any) -> np.ndarray:
+def _random_frame(k: int, M: int, seed: int | np.random.Generator) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return np.ascontiguousarray(np.linalg.qr(rng.standard_normal((M, k)))[0].T)
 
 
-def _check_k(k: Any, M: int) -> int:
-    if k is None:
-        return M
-    if isinstance(k, bool) or k != int(k) or not 1 <= k <= M:
-        raise ValueError(f"k: got {k!r}, expected an integer from 1 to {M}")
-    return int(k)
-
-
-def _at_least(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or value != int(value) or value < least:
-        raise ValueError(f"{name}: got {value!r}, expected an integer at least {least}")
-    return int(value)
-
-
 def lyapunov_spectrum(
-    latent: Any,
-    z0: Any,
+    latent: Latent,
+    z0: ArrayLike,
     n_steps: int,
+    *,
     k: int | None = None,
     transient: int = 1000,
     interval: int = 1,
-    inputs: Any = None,
+    inputs: ArrayLike | None = None,
     blocks: int = 20,
-    seed: Any = 0,
+    seed: int | np.random.Generator = 0,
 ) -> LyapunovSpectrum:
     """Lyapunov exponents of a latent step model, the k largest, with standard errors.
 
@@ -207,7 +199,7 @@ def lyapunov_spectrum(
     interval : int, optional
         Steps between two orthonormalizations. Beyond ``interval (lambda_1 - lambda_k) = 15`` the smallest exponents
         drown in rounding, and a warning says so.
-    inputs : array_like, (transient + n_steps, number of inputs), optional
+    inputs : array_like, (transient + n_steps, K), optional
         External inputs; none means zero.
     blocks : int, optional
         For the standard errors; an orbit is cut into so many pieces.
@@ -231,8 +223,7 @@ def lyapunov_spectrum(
 
     References
     ----------
-    Benettin, Galgani, Giorgilli and Strelcyn (1980), Meccanica 15, 9; Geist, Parlitz and Lauterborn (1990),
-    Prog. Theor. Phys. 83, 875.
+    Benettin et al. (1980) [benettin1980]; Geist et al. (1990) [geist1990].
 
     Examples
     --------
@@ -243,9 +234,9 @@ def lyapunov_spectrum(
     """
     hinge = as_hinge(latent)
     M = len(hinge.L)
-    k = _check_k(k, M)
-    n_steps, blocks = _at_least("n_steps", n_steps, 1), _at_least("blocks", blocks, 1)
-    transient, interval = _at_least("transient", transient, 0), _at_least("interval", interval, 1)
+    k = M if k is None else as_integer("k", k, 1, M)
+    n_steps, blocks = as_integer("n_steps", n_steps), as_integer("blocks", blocks)
+    transient, interval = as_integer("transient", transient, 0), as_integer("interval", interval)
     z = as_floats("z0", z0, np.float64, (M,)).copy()
     drive = drive_of(hinge, inputs, transient + n_steps)
     maps, Q = maps_of(hinge), _random_frame(k, M, seed)
@@ -256,22 +247,20 @@ def lyapunov_spectrum(
         first = transient + int(start)
         finite = finite and _along_orbit(maps, drive, first, int(stop - start), interval, z, Q, sums[block])
     if not finite:
-        warnings.warn("the orbit diverged; its exponents are NaN", DivergenceWarning, stacklevel=2)
+        warn("the orbit diverged; its exponents are NaN", DivergenceWarning)
         sums[:] = np.nan
     found = _spectrum(sums, np.diff(ends), z)
     spread = found.exponents[0] - found.exponents[np.isfinite(found.exponents)][-1:]
     if len(spread) and interval * spread[0] > _LOST:
-        warnings.warn(
+        warn(
             f"interval: {interval} steps are too many for exponents that lie {spread[0]:.3g} apart: the "
-            f"smallest are lost in rounding; take {max(1, int(_LOST / spread[0]))}",
-            RuntimeWarning,
-            stacklevel=2,
+            f"smallest are lost in rounding; take {max(1, int(_LOST / spread[0]))}"
         )
     return found
 
 
 def lyapunov_of_jacobians(
-    jacobians: Any, k: int | None = None, blocks: int = 20, seed: Any = 0
+    jacobians: ArrayLike, *, k: int | None = None, blocks: int = 20, seed: int | np.random.Generator = 0
 ) -> LyapunovSpectrum:
     """Lyapunov exponents of any sequence of Jacobians, as of a system that is not one of ours.
 
@@ -292,10 +281,6 @@ def lyapunov_of_jacobians(
     ValueError
         Where a shape does not fit, or a Jacobian is not finite.
 
-    References
-    ----------
-    See `lyapunov_spectrum`.
-
     Examples
     --------
     >>> import numpy as np
@@ -308,8 +293,9 @@ def lyapunov_of_jacobians(
         raise ValueError(f"jacobians: got shape {J.shape}, expected (T, M, M) with T at least 1")
     if not np.isfinite(J).all():
         raise ValueError("jacobians: got NaN or inf, expected finite numbers")
-    k, blocks = _check_k(k, J.shape[1]), _at_least("blocks", blocks, 1)
-    Q = _random_frame(k, J.shape[1], seed)
+    M, blocks = J.shape[1], as_integer("blocks", blocks)
+    k = M if k is None else as_integer("k", k, 1, M)
+    Q = _random_frame(k, M, seed)
     ends = np.linspace(0, len(J), min(blocks, len(J)) + 1).astype(int)
     sums = np.zeros((len(ends) - 1, k))
     for block, (start, stop) in enumerate(itertools.pairwise(ends)):
@@ -327,7 +313,7 @@ def _spectrum(sums: np.ndarray, lengths: np.ndarray, state: np.ndarray) -> Lyapu
     return LyapunovSpectrum(exponents, spread / math.sqrt(blocks), n, blocks, state)
 
 
-def kaplan_yorke_dimension(exponents: Any, M: int | None = None) -> float:
+def kaplan_yorke_dimension(exponents: ArrayLike, *, M: int | None = None) -> float:
     """The dimension that a spectrum of Lyapunov exponents implies.
 
     Parameters
@@ -350,7 +336,7 @@ def kaplan_yorke_dimension(exponents: Any, M: int | None = None) -> float:
 
     References
     ----------
-    Kaplan and Yorke (1979), in: Functional Differential Equations and Approximation of Fixed Points, Springer.
+    Kaplan and Yorke (1979) [kaplan1979].
 
     Examples
     --------

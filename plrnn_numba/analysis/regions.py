@@ -5,51 +5,54 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import warnings
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_matrix
 
-from .._jit import kernel
+from ..basics.checks import as_integer, one_of, renamed, warn
+from ..basics.records import check_shapes, record
+from ..engine import factor, kernel, solve
+from ..models.base import Latent
 from .hinge import as_hinge, as_states, patterns_of
-from .linear import factor, solve
 
 _MOST_VERTICES = 3_000_000
+_KINDS = ("step", "run", "alrnn-notebook")
 _ALL_PATTERNS = 20  # hinges, of which all patterns are tried where their cells cannot be counted
 
 
 # --- which regions there are -----------------------------------------------------------------------
 
 
-def regions(system: Any, limit: int = 2**_ALL_PATTERNS) -> np.ndarray | None:
+@renamed(system="latent")
+def regions(latent: Latent, *, limit: int = 2**_ALL_PATTERNS) -> np.ndarray | None:
     """Every pattern of open hinges that some latent state has, and perhaps a few that none has.
 
     The hinges cut the state space into the cells of an arrangement of hyperplanes. In a space of dimension r (that of
     the hinges' directions) each cell has a corner where r of them meet, so that the corners' neighbours are all cells:
-    at most ``sum over i <= r of binom(K, i)``, far fewer than the ``2**K`` patterns where K is above r. Offsets are
+    at most ``sum over i <= r of binom(n_hinges, i)``, far fewer than the ``2**n_hinges`` patterns where that is above r. Offsets are
     moved by a relative 1e-9 so that no more than r meet in a corner, which can only add cells.
 
     Parameters
     ----------
-    system : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Hinge
+    latent : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Hinge
         The map.
     limit : int, optional
         Give up where there could be more patterns.
 
     Returns
     -------
-    ndarray of bool, (R, K), or None
+    ndarray of bool, (R, n_hinges), or None
         The patterns; None where there are too many to be listed.
 
     Raises
     ------
     TypeError
-        Where `system` is no model.
+        Where `latent` is no model.
 
     References
     ----------
-    Zaslavsky (1975), Mem. Am. Math. Soc. 154, for the number of cells.
+    Zaslavsky (1975) [zaslavsky1975], for the number of cells.
 
     Examples
     --------
@@ -58,37 +61,37 @@ def regions(system: Any, limit: int = 2**_ALL_PATTERNS) -> np.ndarray | None:
     >>> pl.analysis.regions(latent).tolist()
     [[False], [True]]
     """
-    hinge = as_hinge(system)
-    K = len(hinge.d)
-    if K == 0:
+    hinge = as_hinge(latent)
+    n_hinges = len(hinge.d)
+    if n_hinges == 0:
         return np.zeros((1, 0), bool)
     directions, values, _ = np.linalg.svd(hinge.C, full_matrices=False)
     rank = int((values > 1e-10 * max(values[0], 1e-300)).sum())
-    n_cells = sum(math.comb(K, i) for i in range(rank + 1))
-    if (n_cells >= 2**K or math.comb(K, rank) > _MOST_VERTICES) and limit >= 2**K:
-        return np.array(list(itertools.product((False, True), repeat=K)))
-    if n_cells > limit or math.comb(K, rank) > _MOST_VERTICES:
+    n_cells = sum(math.comb(n_hinges, i) for i in range(rank + 1))
+    if (n_cells >= 2**n_hinges or math.comb(n_hinges, rank) > _MOST_VERTICES) and limit >= 2**n_hinges:
+        return np.array(list(itertools.product((False, True), repeat=n_hinges)))
+    if n_cells > limit or math.comb(n_hinges, rank) > _MOST_VERTICES:
         return None
     normals = directions[:, :rank] * values[:rank]  # in coordinates of the hinges' own directions
     lengths = np.linalg.norm(normals, axis=1)
     scale = float(np.abs(hinge.d).max(initial=0.0)) or 1.0
-    offsets = hinge.d + 1e-9 * scale * np.random.default_rng(0).uniform(1, 2, K)
-    combinations = np.array(list(itertools.combinations(range(K), rank)), np.int64).reshape(
+    offsets = hinge.d + 1e-9 * scale * np.random.default_rng(0).uniform(1, 2, n_hinges)
+    combinations = np.array(list(itertools.combinations(range(n_hinges), rank)), np.int64).reshape(
         -1 if rank else 1, rank
     )
     signs = np.array(list(itertools.product((False, True), repeat=rank)))
-    words = -(-K // 8)
+    words = -(-n_hinges // 8)
     found = np.zeros((len(combinations) * len(signs), words), np.uint8)
     n = _cells_at_corners(normals, offsets, lengths, combinations, signs, found)
     unique = np.unique(found[:n], axis=0)
-    return np.unpackbits(unique, axis=1, count=K, bitorder="little").astype(bool)
+    return np.unpackbits(unique, axis=1, count=n_hinges, bitorder="little").astype(bool)
 
 
 @kernel
 def _cells_at_corners(normals, offsets, lengths, combinations, signs, found):
     """The cells around each point where as many hyperplanes meet as there are dimensions, as bits."""
-    K, r = normals.shape
-    A, b, x, value = np.empty((r, r)), np.empty(r), np.empty(r), np.empty(K)
+    n_hinges, r = normals.shape
+    A, b, x, value = np.empty((r, r)), np.empty(r), np.empty(r), np.empty(n_hinges)
     rows = np.empty(r, np.int64)
     n = 0
     for chosen in combinations:
@@ -100,14 +103,14 @@ def _cells_at_corners(normals, offsets, lengths, combinations, signs, found):
         if not factor(A, r, rows, 1e-12):
             continue
         solve(A, r, rows, b, x)
-        for j in range(K):
+        for j in range(n_hinges):
             value[j] = offsets[j]
             for i in range(r):
                 value[j] += normals[j, i] * x[i]
         for sign in signs:
             for i in range(r):
                 value[chosen[i]] = 1.0 if sign[i] else -1.0
-            for j in range(K):
+            for j in range(n_hinges):
                 if value[j] > 0:
                     found[n, j // 8] |= 1 << (j % 8)
             n += 1
@@ -117,7 +120,8 @@ def _cells_at_corners(normals, offsets, lengths, combinations, signs, found):
 # --- symbols ---------------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
+@record
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Symbols:
     """The regions that an orbit passes through, numbered by how often they are visited, the most first.
 
@@ -125,12 +129,21 @@ class Symbols:
     ----------
     sequence : ndarray of int, (T,)
         The symbol at each time.
-    patterns : ndarray of bool, (S, K)
+    patterns : ndarray of bool, (S, n_hinges)
         Which hinges are open in the region of each symbol: for an ALRNN whether each of the last P units is above 0.
     """
 
     sequence: np.ndarray
     patterns: np.ndarray
+
+    def __post_init__(self) -> None:
+        check_shapes(self, sequence=("T",), patterns=("S", "n_hinges"))
+        kinds = np.asarray(self.sequence).dtype.kind, np.asarray(self.patterns).dtype.kind
+        if kinds[0] not in "iu" or kinds[1] != "b":
+            raise ValueError("Symbols: expected a sequence of integers, and patterns of booleans")
+        S = len(self.patterns)
+        if len(self.sequence) and not 0 <= self.sequence.min() <= self.sequence.max() < S:
+            raise ValueError(f"Symbols.sequence: expected numbers from 0 to {S - 1}, one for each pattern")
 
     @property
     def counts(self) -> np.ndarray:
@@ -149,12 +162,13 @@ class Symbols:
         return [lengths[symbols == s] for s in range(len(self.patterns))]
 
 
-def symbols(system: Any, orbit: Any) -> Symbols:
+@renamed(system="latent")
+def symbols(latent: Latent, orbit: ArrayLike) -> Symbols:
     """Translate an orbit into the symbols of the linear regions it passes through.
 
     Parameters
     ----------
-    system : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Hinge
+    latent : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Hinge
         The map.
     orbit : array_like, (T, M)
         Latent states, as from `generate`.
@@ -170,7 +184,7 @@ def symbols(system: Any, orbit: Any) -> Symbols:
 
     References
     ----------
-    Brenner, Hemmer, Monfared and Durstewitz (2024), NeurIPS, section 3.
+    Brenner et al. (2024) [brenner2024], section 3.
 
     Examples
     --------
@@ -180,7 +194,7 @@ def symbols(system: Any, orbit: Any) -> Symbols:
     >>> found.sequence.tolist(), found.patterns.tolist()
     ([0, 0, 1], [[True], [False]])
     """
-    hinge = as_hinge(system)
+    hinge = as_hinge(latent)
     states = as_states("orbit", orbit, hinge)
     if not len(states) or not np.isfinite(states).all():
         raise ValueError("orbit: got NaN, inf or nothing, expected finite states")
@@ -206,12 +220,17 @@ def numbered(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return patterns[first], sequence.reshape(-1)
 
 
-@dataclasses.dataclass(frozen=True)
+@record
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class TransitionGraph:
     """Which symbol follows which: counts (S, S), from the row to the column, and two ways to normalize them."""
 
     counts: np.ndarray
     kind: str
+
+    def __post_init__(self) -> None:
+        check_shapes(self, counts=("S", "S"))
+        one_of("TransitionGraph.kind", self.kind, _KINDS)
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -225,7 +244,7 @@ class TransitionGraph:
         return self.counts / max(self.counts.sum(), 1)
 
 
-def transition_graph(found: Symbols, kind: str = "step") -> TransitionGraph:
+def transition_graph(found: Symbols, *, kind: str = "step") -> TransitionGraph:
     """Count which symbol follows which.
 
     Parameters
@@ -248,19 +267,17 @@ def transition_graph(found: Symbols, kind: str = "step") -> TransitionGraph:
 
     References
     ----------
-    Brenner, Hemmer et al. (2024), NeurIPS, and the notebook that comes with it.
+    Brenner et al. (2024) [brenner2024], and the notebook that comes with it.
 
     Examples
     --------
     >>> import numpy as np
     >>> from plrnn_numba import analysis
     >>> found = analysis.Symbols(np.array([0, 0, 1, 0]), np.array([[True], [False]]))
-    >>> [analysis.transition_graph(found, kind).counts.tolist() for kind in ("step", "run", "alrnn-notebook")]
+    >>> [analysis.transition_graph(found, kind=kind).counts.tolist() for kind in ("step", "run", "alrnn-notebook")]
     [[[1, 1], [1, 0]], [[0, 1], [1, 0]], [[2, 1], [1, 1]]]
     """
-    kinds = ("step", "run", "alrnn-notebook")
-    if kind not in kinds:
-        raise ValueError(f"kind: got {kind!r}, allowed are {', '.join(map(repr, kinds))}")
+    one_of("kind", kind, _KINDS)
     S = len(found.patterns)
     sequence = found.sequence if kind == "step" else found.runs()[0]
     counts = np.zeros((S, S), np.int64)
@@ -280,7 +297,8 @@ def _words(sequence: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.nda
     return unique, counts, at.reshape(-1)
 
 
-@dataclasses.dataclass(frozen=True)
+@record
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class BlockEntropies:
     """H[n-1], in nats, of words of n symbols; how many distinct words there are; and the entropy rates H[n] - H[n-1].
 
@@ -296,7 +314,7 @@ class BlockEntropies:
     growth: np.ndarray
 
 
-def block_entropies(sequence: Any, max_length: int = 12) -> BlockEntropies:
+def block_entropies(sequence: ArrayLike, max_length: int = 12) -> BlockEntropies:
     """Entropies of the words of a symbolic sequence, as far as there are data for them.
 
     Entropies of a step sequence count the steps in a region too; over those of a run sequence (`Symbols.runs`),
@@ -327,8 +345,7 @@ def block_entropies(sequence: Any, max_length: int = 12) -> BlockEntropies:
 
     References
     ----------
-    Lind and Marcus (1995), An Introduction to Symbolic Dynamics and Coding, chapters 4 and 6; for the bias, Grassberger
-    (1988), Phys. Lett. A 128, 369.
+    Lind and Marcus (1995) [lind1995], chapters 4 and 6; Grassberger (1988) [grassberger1988], for the bias.
 
     Examples
     --------
@@ -339,6 +356,7 @@ def block_entropies(sequence: Any, max_length: int = 12) -> BlockEntropies:
     array([0.69, 0.69, 0.69, 0.69])
     """
     sequence = np.asarray(sequence)
+    max_length = as_integer("max_length", max_length)
     if sequence.ndim != 1 or len(sequence) < 2:
         raise ValueError(f"sequence: got shape {sequence.shape}, expected (T,) with T at least 2")
     H, n_words, topological = [], [], []
@@ -347,11 +365,9 @@ def block_entropies(sequence: Any, max_length: int = 12) -> BlockEntropies:
             break
         words, counts, at = _words(sequence, n)
         if n > 1 and 10 * len(words) > len(sequence):
-            warnings.warn(
+            warn(
                 f"block_entropies: {len(words)} words of {n} symbols in a sequence of {len(sequence)}: too many "
-                f"for an estimate; words of up to {n - 1} are told",
-                RuntimeWarning,
-                stacklevel=2,
+                f"for an estimate; words of up to {n - 1} are told"
             )
             break
         p = counts / counts.sum()

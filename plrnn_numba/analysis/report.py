@@ -5,18 +5,25 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ..basics.checks import as_integer
+from ..basics.records import record
+from ..models.base import Latent
 from .boundedness import Boundedness, absorbing_box, is_bounded
-from .cycles import Cycle, CycleSet, cycles
+from .cycle import Cycle, CycleSet, ranges, table_of
 from .hinge import as_hinge, orbit
 from .lyapunov import LyapunovSpectrum, lyapunov_spectrum
 from .regions import BlockEntropies, Symbols, block_entropies, symbols
+from .search import cycles
 
 
-@dataclasses.dataclass(frozen=True)
+@record
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """What `analyze` returns: the parts, each as its own function gives it; None where the orbit diverged."""
 
@@ -53,6 +60,9 @@ class Report:
             }
         return plain
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         lines = [f"bounded       {self.bounded.answer}: {self.bounded.reason}"]
         if self.in_box is not None:
@@ -62,21 +72,13 @@ class Report:
         lines.append(
             f"cycles        {len(self.cycles)} found"
             + (
-                f"; every one of period {_ranges(exhausted)}"
+                f"; every one of period {ranges(exhausted)}"
                 if exhausted
                 else "; by search, none of whose periods is exhausted"
             )
             + (f"; certificates {told}" if told else "")
         )
-        if len(self.cycles):
-            lines.append("              period  stability       unstable  |largest multiplier|  margin")
-        for c in self.cycles.found[:20]:
-            name = c.stability + (" focus" if c.is_focus else "")
-            lines.append(
-                f"              {c.period:>6}  {name:<16}{c.n_unstable:>7}  {abs(c.multipliers[0]):>20.6g}  {c.margin:.3g}"
-            )
-        if len(self.cycles) > 20:
-            lines.append(f"              and {len(self.cycles) - 20} more")
+        lines += [" " * 14 + line for line in table_of(self.cycles.found)]
         if self.spectrum is None or self.symbols is None or self.entropies is None:
             return "\n".join([*lines, "orbit         diverged: no exponents and no regions"])
         pairs = zip(self.spectrum.exponents, self.spectrum.errors)
@@ -105,7 +107,7 @@ def _number(x: float) -> float | None:
     return float(x) if math.isfinite(x) else None
 
 
-def _numbers(values: Any) -> list[float | None]:
+def _numbers(values: Iterable[float]) -> list[float | None]:
     return [_number(x) for x in values]
 
 
@@ -123,26 +125,18 @@ def _plain_cycle(c: Cycle) -> dict[str, Any]:
     }
 
 
-def _ranges(numbers: list[int]) -> str:
-    """1, 2, 3, 5 as '1-3, 5'."""
-    parts: list[list[int]] = []
-    for n in numbers:
-        if parts and parts[-1][-1] == n - 1:
-            parts[-1].append(n)
-        else:
-            parts.append([n])
-    return ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts)
-
-
 def analyze(
-    latent: Any,
-    z0: Any,
+    latent: Latent,
+    z0: ArrayLike,
+    *,
     n_steps: int = 100_000,
     max_period: int = 10,
     seconds: float | None = 20.0,
     seed: int = 0,
 ) -> Report:
     """Everything at once, without inputs: bounds, cycles, exponents, regions.
+
+    They are those of `is_bounded`, `cycles`, `lyapunov_spectrum` and `symbols`.
 
     Parameters
     ----------
@@ -165,19 +159,16 @@ def analyze(
     ValueError
         Where a shape or a number does not fit.
 
-    References
-    ----------
-    Those of `is_bounded`, `cycles`, `lyapunov_spectrum` and `symbols`.
-
     Examples
     --------
     >>> import numpy as np, plrnn_numba as pl
     >>> tent = pl.ALRNN(A=[1.9], W=[[-3.8]], h=[1.0], C=np.zeros((1, 0)), num_relus=1)  # 1 - 1.9 |z|
-    >>> report = pl.analysis.analyze(tent, [0.1], 2000, max_period=2)
+    >>> report = pl.analysis.analyze(tent, [0.1], n_steps=2000, max_period=2)
     >>> len(report.symbols.sequence), len(report.cycles), round(float(report.spectrum.exponents[0]), 4)
     (2000, 3, 0.6419)
     """
     hinge = as_hinge(latent)
+    n_steps = as_integer("n_steps", n_steps, 20)
     transient = n_steps // 10
     with np.errstate(all="ignore"):
         states = orbit(hinge, z0, transient + n_steps)[transient:]

@@ -7,24 +7,38 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import implements, jit
-from .._lanes import at, gate, muladd, pick, put, relu
-from .._products import add_dot, add_outer, add_sum, each, from_linear, from_zero, product, to_first
-from .._schema import ConfigError, at_least, between, join, option
-from ._base import (
+from ..basics.options import ConfigError, at_least, between, join, option
+from ..engine import (
+    add_dot,
+    add_outer,
+    add_sum,
+    at,
+    each,
+    from_linear,
+    from_zero,
+    gate,
+    implements,
+    jit,
+    muladd,
+    pick,
+    product,
+    put,
+    relu,
+    to_first,
+)
+from .base import (
+    MODELS,
     Hinge,
     Hyperparameters,
     LatentStepModel,
     TapeWidths,
     hinge_form,
-    initial_C,
     jacobian_kernel,
     parameter_gradient,
-    random_positive_definite,
-    register_model,
     state_gradient,
     step_kernel,
 )
+from .initial_values import initial_C, random_positive_definite
 
 
 class ALRNN(NamedTuple):
@@ -33,8 +47,7 @@ class ALRNN(NamedTuple):
     A (M,) the diagonal; W (M, M), in training with a zero diagonal where `off_diagonal_W`; h (M,) the bias;
     C (M, K) the input matrix; P = `num_relus`, 0 <= P <= M. Dimensionless.
 
-    Source: Brenner, Hemmer, Monfared and Durstewitz (2024), "Almost-linear RNNs yield highly
-    interpretable symbolic codes in dynamical systems reconstruction", NeurIPS, equation 3.
+    Source: Brenner et al. (2024) [brenner2024], equation 3.
     """
 
     A: np.ndarray
@@ -54,10 +67,10 @@ class ALRNNHyperparameters(Hyperparameters):
     )
     off_diagonal_W: bool = option(False, help="keep the diagonal of W at zero")
 
-    def check(self, latent_dim: int, path: str) -> None:
+    def check_with(self, latent_dim: int) -> None:
         if self.num_relus > latent_dim:
             raise ConfigError(
-                f"{join(path, 'num_relus')}: got {self.num_relus}, "
+                f"{join(self.path, 'num_relus')}: got {self.num_relus}, "
                 f"allowed is from 0 to latent_dim, which is {latent_dim}"
             )
 
@@ -138,7 +151,7 @@ def shapes(latent):
     return {"A": (M,), "W": (M, M), "h": (M,), "C": (M, K)}
 
 
-register_model(
+MODELS.register(
     LatentStepModel(
         name="ALRNN",
         parameters=ALRNN,
@@ -146,5 +159,12 @@ register_model(
         initialize=initialize,
         shapes=shapes,
         tape_widths=lambda latent: TapeWidths(f=len(latent.A), d=0, work=0),
+        example={"num_relus": 2},
+        example_dim=20,
+        unit_rows=("A", "W", "h"),
+        autoregressive_diagonal=lambda latent: (
+            latent.A,
+            None if latent.off_diagonal_W else np.diag(latent.W),
+        ),
     )
 )

@@ -6,31 +6,38 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import implements, jit
-from .._lanes import at, gate, put, relu, total, zero_of
-from .._products import (
+from ..engine import (
     add_dot,
     add_matvec,
     add_outer,
     add_sum,
+    at,
     from_diagonal,
     from_linear,
     from_zero,
+    gate,
+    implements,
+    jit,
     product,
+    put,
+    relu,
     to_first,
+    total,
+    zero_of,
 )
-from ._base import (
+from .base import (
+    MODELS,
     Hinge,
     LatentStepModel,
     hinge_form,
+    jacobian_bound,
     jacobian_kernel,
     parameter_gradient,
-    register_model,
     state_gradient,
     step_kernel,
-    uniform_by_fan_in,
 )
-from .shplrnn import ShPLRNNHyperparameters, initialize_shallow, shapes, tape_widths
+from .initial_values import uniform_by_fan_in
+from .shplrnn import ShPLRNNHyperparameters, initialize_shallow, shallow_bound, shapes, tape_widths
 
 
 class ClippedShPLRNN(NamedTuple):
@@ -40,8 +47,7 @@ class ClippedShPLRNN(NamedTuple):
     biases; C (M, K) the input matrix. A hidden unit lies between 0 and its h2, so orbits are bounded where
     max|A| < 1 (and the inputs are bounded). Dimensionless.
 
-    Source: Hess, Monfared, Brenner and Durstewitz (2023), "Generalized teacher forcing for learning
-    chaotic dynamics", ICML; the specification's update rule.
+    Source: Hess et al. (2023) [hess2023].
     """
 
     A: np.ndarray
@@ -124,6 +130,9 @@ def jacobian(latent, z, f, d, J):
         J[i, i] += latent.A[i]
 
 
+implements(jacobian_bound, ClippedShPLRNN)(shallow_bound)  # the difference of two gates lies between -1 and 1
+
+
 @implements(hinge_form, ClippedShPLRNN)
 def hinge(latent):
     """Two hinges a hidden unit: ``W1 phi(W2 z + h2)`` and ``-W1 phi(W2 z)``."""
@@ -137,7 +146,7 @@ def hinge(latent):
     )
 
 
-register_model(
+MODELS.register(
     LatentStepModel(
         name="clipped_shPLRNN",
         parameters=ClippedShPLRNN,
@@ -145,5 +154,6 @@ register_model(
         initialize=initialize,
         shapes=shapes,
         tape_widths=tape_widths,
+        example={"hidden_dim": 50},
     )
 )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ._base import Hinge, as_latent, hinge_form
+from .base import Hinge, Latent, as_latent, hinge_form, latent_of
 from .shplrnn import ShPLRNN
 
 
-def to_hinge(latent: Any) -> Hinge:
+def to_hinge(latent: Latent) -> Hinge:
     """Write the model as ``F(z) = L z + B phi(C z + d) + h``, exactly.
 
     Parameters
@@ -21,8 +19,8 @@ def to_hinge(latent: Any) -> Hinge:
     Returns
     -------
     Hinge
-        ``L (M, M)``, ``B (M, K)``, ``C (K, M)``, ``d (K,)``, ``h (M,)`` and ``input_matrix``, the model's C.
-        K hinges: M for a PLRNN, `num_relus` for an ALRNN, H for a shPLRNN, 2H for a clipped one.
+        ``L (M, M)``, ``B (M, n_hinges)``, ``C (n_hinges, M)``, ``d (n_hinges,)``, ``h (M,)`` and ``input_matrix``,
+        the model's C. There are M hinges for a PLRNN, `num_relus` for an ALRNN, H for a shPLRNN, 2H for a clipped one.
 
     Raises
     ------
@@ -31,8 +29,8 @@ def to_hinge(latent: Any) -> Hinge:
 
     References
     ----------
-    Brenner, Hemmer et al. (2024), NeurIPS, on the linear subregions of the AL-RNN; the clipped model as in
-    Hess et al. (2023), ICML.
+    Brenner et al. (2024) [brenner2024], for the linear subregions of the AL-RNN; Hess et al. (2023) [hess2023], for the
+    clipped model.
 
     Examples
     --------
@@ -48,7 +46,7 @@ def to_hinge(latent: Any) -> Hinge:
     return Hinge(*(np.array(array) for array in hinge_form(as_latent(latent))))
 
 
-def to_shplrnn(latent: Any) -> ShPLRNN:
+def to_shplrnn(latent: Latent) -> ShPLRNN:
     """Write any model of the family as a shPLRNN, exactly.
 
     The hinges become hidden units. What the linear part has off its diagonal is carried by pairs of hidden
@@ -71,7 +69,7 @@ def to_shplrnn(latent: Any) -> ShPLRNN:
 
     References
     ----------
-    The clipped shPLRNN as a reformulation of the shPLRNN: Hess et al. (2023), ICML, appendix.
+    Hess et al. (2023) [hess2023], appendix, for the clipped shPLRNN as a reformulation of the shPLRNN.
 
     Examples
     --------
@@ -97,5 +95,5 @@ def to_shplrnn(latent: Any) -> ShPLRNN:
         h1=hinge.h.copy(),
         h2=np.concatenate([hinge.d, np.zeros(2 * len(columns), A.dtype)]),
         C=hinge.input_matrix.copy(),
-        learnable_C=latent.learnable_C,
+        learnable_C=latent_of(latent).learnable_C,
     )

@@ -7,24 +7,39 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import implements, jit
-from .._lanes import at, gate, muladd, put, relu, scaled, zero_of
-from .._products import add_dot, add_outer, add_sum, each, from_linear, from_zero, product, to_first
-from .._schema import option
-from ._base import (
+from ..basics.options import option
+from ..engine import (
+    add_dot,
+    add_outer,
+    add_sum,
+    at,
+    each,
+    from_linear,
+    from_zero,
+    gate,
+    implements,
+    jit,
+    muladd,
+    product,
+    put,
+    relu,
+    scaled,
+    to_first,
+    zero_of,
+)
+from .base import (
+    MODELS,
     Hinge,
     Hyperparameters,
     LatentStepModel,
     TapeWidths,
     hinge_form,
-    initial_C,
     jacobian_kernel,
     parameter_gradient,
-    random_positive_definite,
-    register_model,
     state_gradient,
     step_kernel,
 )
+from .initial_values import initial_C, random_positive_definite
 
 
 class PLRNN(NamedTuple):
@@ -33,8 +48,7 @@ class PLRNN(NamedTuple):
     A (M,) the diagonal; W (M, M), whose diagonal is zero and stays zero in training; h (M,) the bias;
     C (M, K) the input matrix. Only the ReLU's argument is centred. Dimensionless.
 
-    Source: Durstewitz (2017), PLoS Computational Biology 13, e1005542, equation 1; centring: Brenner et
-    al. (2022), "Tractable dendritic RNNs", ICML.
+    Source: Durstewitz (2017) [durstewitz2017], equation 1; Brenner et al. (2022) [brenner2022], for centring.
     """
 
     A: np.ndarray
@@ -138,7 +152,7 @@ def shapes(latent):
     return {"A": (M,), "W": (M, M), "h": (M,), "C": (M, K)}
 
 
-register_model(
+MODELS.register(
     LatentStepModel(
         name="PLRNN",
         parameters=PLRNN,
@@ -146,5 +160,7 @@ register_model(
         initialize=initialize,
         shapes=shapes,
         tape_widths=lambda latent: TapeWidths(f=len(latent.A), d=0, work=0),
+        example_dim=20,
+        unit_rows=("A", "W", "h"),
     )
 )

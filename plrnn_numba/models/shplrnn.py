@@ -7,35 +7,41 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import implements, jit
-from .._lanes import at, gate, put, relu, total, zero_of
-from .._products import (
+from ..basics.options import at_least, option
+from ..engine import (
     add_dot,
     add_matvec,
     add_outer,
     add_sum,
+    at,
     from_diagonal,
     from_linear,
     from_zero,
+    gate,
+    implements,
+    jit,
     product,
+    put,
+    relu,
+    spectral_norm,
     to_first,
+    total,
+    zero_of,
 )
-from .._schema import at_least, option
-from ._base import (
+from .base import (
+    MODELS,
     Hinge,
     Hyperparameters,
     LatentStepModel,
     TapeWidths,
     hinge_form,
-    initial_C,
+    jacobian_bound,
     jacobian_kernel,
     parameter_gradient,
-    random_positive_definite,
-    register_model,
     state_gradient,
     step_kernel,
-    uniform_by_fan_in,
 )
+from .initial_values import initial_C, random_positive_definite, uniform_by_fan_in
 
 
 class ShPLRNN(NamedTuple):
@@ -44,8 +50,7 @@ class ShPLRNN(NamedTuple):
     A (M,) the diagonal; W1 (M, H) and W2 (H, M) the weights of the hidden layer; h1 (M,) and h2 (H,) the
     biases; C (M, K) the input matrix. Dimensionless.
 
-    Source: Hess, Monfared, Brenner and Durstewitz (2023), "Generalized teacher forcing for learning
-    chaotic dynamics", ICML, equation 2.
+    Source: Hess et al. (2023) [hess2023], equation 2.
     """
 
     A: np.ndarray
@@ -139,6 +144,17 @@ def jacobian(latent, z, f, d, J):
         J[i, i] += latent.A[i]
 
 
+def shallow_bound(latent, buffers):
+    """``max|A| + norm(W1) norm(W2)``, since phi' lies between 0 and 1."""
+    largest = 0.0
+    for value in latent.A:
+        largest = max(largest, abs(value))
+    return largest + spectral_norm(latent.W1.T, *buffers) * spectral_norm(latent.W2, *buffers)
+
+
+implements(jacobian_bound, ShPLRNN)(shallow_bound)
+
+
 @implements(hinge_form, ShPLRNN)
 def hinge(latent):
     return Hinge(np.diag(latent.A), latent.W1, latent.W2, latent.h2, latent.h1, latent.C)
@@ -155,7 +171,7 @@ def tape_widths(latent):
     return TapeWidths(f=H, d=H, work=H)
 
 
-register_model(
+MODELS.register(
     LatentStepModel(
         name="shPLRNN",
         parameters=ShPLRNN,
@@ -163,5 +179,6 @@ register_model(
         initialize=initialize,
         shapes=shapes,
         tape_widths=tape_widths,
+        example={"hidden_dim": 50},
     )
 )

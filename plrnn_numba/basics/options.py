@@ -1,0 +1,185 @@
+"""Options: dataclasses that check themselves, from plain data or by hand, with errors that name key, value and what is allowed."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from .checks import nearest
+
+
+class ConfigError(ValueError):
+    """A mistake in a configuration; the message is one line that names the key."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What a value must satisfy beyond its type, and how to say so."""
+
+    holds: Callable[[Any], bool]
+    allowed: str
+    names: tuple[str, ...] = ()
+
+
+def at_least(bound: float) -> Rule:
+    return Rule(lambda x: x >= bound, f"at least {bound}")
+
+
+def above(bound: float) -> Rule:
+    return Rule(lambda x: x > bound, f"above {bound}")
+
+
+def between(low: float, high: float) -> Rule:
+    return Rule(lambda x: low < x < high, f"above {low} and below {high}")
+
+
+def within(low: float, high: float) -> Rule:
+    return Rule(lambda x: low <= x <= high, f"from {low} to {high}")
+
+
+def one_of(*names: str) -> Rule:
+    return Rule(lambda x: x in names, "one of " + ", ".join(map(repr, names)), names)
+
+
+def option(default: Any = dataclasses.MISSING, rule: Rule | None = None, help: str = "") -> Any:
+    """Declare a dataclass field with a rule and a line of help."""
+    return dataclasses.field(default=default, metadata={"rule": rule, "help": help})
+
+
+def join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def check_keys(given: Any, allowed: Iterable[str], path: str) -> None:
+    """Raise ConfigError unless `given` is a mapping with known keys only."""
+    allowed = list(allowed)
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{path or 'configuration'}: got {_show(given)}, expected a mapping of {allowed}")
+    for key in given:
+        if key not in allowed:
+            choice = ", ".join(repr(a) for a in allowed) if allowed else "no key at all"
+            raise ConfigError(
+                f"{join(path, str(key))}: unknown key{nearest(str(key), allowed)} (allowed: {choice})"
+            )
+
+
+_HINTS: dict[type, dict[str, Any]] = {}
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    """The types of the fields, as objects; found once for each class."""
+    if cls not in _HINTS:
+        _HINTS[cls] = typing.get_type_hints(cls)
+    return _HINTS[cls]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """A frozen dataclass that is right or not there: each field is checked, and converted, whenever one is made.
+
+    So it does not matter whether it came from a file, from a call, or from ``dataclasses.replace``. `path` is the
+    key under which it stands in a configuration, for the errors.
+    """
+
+    path: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            where, rule = join(self.path, field.name), field.metadata.get("rule")
+            value = read_value(_hints(type(self))[field.name], getattr(self, field.name), where, rule)
+            object.__setattr__(self, field.name, value)
+        self.check()
+
+    def check(self) -> None:
+        """Raise ConfigError where fields that are right by themselves do not go together."""
+
+
+O = TypeVar("O", bound=Options)
+
+
+def read(cls: type[O], given: Any) -> O:
+    """Make options from a mapping; an instance is returned as it is."""
+    if isinstance(given, cls):
+        return given
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    check_keys(given, fields, cls.path)
+    for name, field in fields.items():
+        if name not in given and field.default is field.default_factory is dataclasses.MISSING:
+            rule = field.metadata.get("rule")
+            expected = _describe(_hints(cls)[name]) + (f" {rule.allowed}" if rule else "")
+            raise ConfigError(f"{join(cls.path, name)}: missing; expected {expected}")
+    return cls(**given)
+
+
+def read_value(hint: Any, value: Any, path: str, rule: Rule | None = None) -> Any:
+    """Convert one value to the type `hint`, or raise ConfigError."""
+    converted = _convert(hint, value, path)
+    if rule is not None and converted is not None:
+        numbers = converted if isinstance(converted, tuple) else (converted,)
+        if not all(rule.holds(x) for x in numbers):
+            hint_name = nearest(value, rule.names) if isinstance(value, str) else ""
+            raise ConfigError(f"{path}: got {_show(value)}, allowed is {rule.allowed}{hint_name}")
+    return converted
+
+
+def _describe(hint: Any) -> str:
+    names = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
+    if hint in names:
+        return names[hint]
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join("null" if a is type(None) else _describe(a) for a in args)
+    if origin is tuple:
+        return f"a list of {len(args)} numbers"
+    return "a mapping"
+
+
+def _convert(hint: Any, value: Any, path: str) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a number of NumPy's
+        value = value.item()
+    wrong = ConfigError(f"{path}: got {_show(value)}, expected {_describe(hint)}")
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in args:
+            return None
+        for choice in (a for a in args if a is not type(None)):
+            try:
+                return _convert(choice, value, path)
+            except ConfigError:
+                continue
+        raise wrong
+    if hint is Any:
+        return value
+    if isinstance(hint, type) and issubclass(hint, Options):
+        return read(hint, value)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)) or len(value) != len(args):
+            raise wrong
+        return tuple(_convert(a, v, path) for a, v in zip(args, value))
+    # In Python True is the integer 1; in a configuration it is a mistake.
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise ConfigError(f"{path}: got {_show(value)}, expected a finite number")
+        return float(value)
+    if hint is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise wrong
+
+
+def write(value: Any) -> Any:
+    """Plain data (mappings, lists, numbers) of options; `read` of it gives equal ones."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: write(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [write(v) for v in value]
+    return value

@@ -1,0 +1,107 @@
+"""One form for every family of variants: latent step models, observation models, forcings.
+
+A variant is one file: parameters, hyperparameters with their rules and help, implementations of the family's verbs,
+and an entry that says all else that other rooms must know. The file makes its entry known with ``FAMILY.register``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, Generic, TypeVar
+
+from .checks import nearest
+from .options import ConfigError, Options, check_keys, join, read
+from .records import record
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Variant:
+    """What every family knows of a variant.
+
+    `name` is its name in configurations; `parameters` the type that its verbs are chosen by; `hyperparameters` the
+    dataclass of its options; `example` are hyperparameters that make a working one.
+    """
+
+    name: str
+    parameters: type
+    hyperparameters: type[Options]
+    example: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+V = TypeVar("V", bound=Variant)
+
+
+class Family(Mapping[str, V], Generic[V]):
+    """The variants of one kind: by name, as in a dict, and by the type of their parameters.
+
+    `argument` is what the parameters are called where one is handed over; `path` their key in a configuration.
+    """
+
+    def __init__(self, argument: str, path: str):
+        self.argument, self.path = argument, path
+        self._by_name: dict[str, V] = {}
+        self._by_type: dict[type, V] = {}
+
+    def __getitem__(self, name: str) -> V:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def register(self, variant: V) -> None:
+        """Make a variant known to configurations, training and the command line."""
+        if not dataclasses.is_dataclass(variant.parameters):
+            record(variant.parameters)
+        self._by_name[variant.name] = variant
+        self._by_type[variant.parameters] = variant
+
+    def forget(self, name: str) -> None:
+        """Take a variant out again."""
+        variant = self._by_name.pop(name)
+        del self._by_type[variant.parameters]
+
+    def of(self, parameters: Any) -> V:
+        """The variant whose parameters these are; raise TypeError where there is none."""
+        try:
+            return self._by_type[type(parameters)]
+        except KeyError:
+            known = ", ".join(t.__name__ for t in self._by_type)
+            raise TypeError(
+                f"{self.argument}: got {type(parameters).__name__}, allowed are {known}"
+            ) from None
+
+    def named(self, name: Any, path: str | None = None) -> V:
+        """The variant of a name that somebody gave; raise ConfigError, with the nearest name, where there is none."""
+        if not isinstance(name, str) or name not in self._by_name:
+            choice = ", ".join(map(repr, self._by_name))
+            where = join(self.path, "name") if path is None else path
+            raise ConfigError(
+                f"{where}: got {name!r}, allowed is one of {choice}{nearest(name, self._by_name)}"
+            )
+        return self._by_name[name]
+
+    def name_in(self, plain: Any) -> V:
+        """The variant that a mapping names under "name"."""
+        if not isinstance(plain, Mapping):
+            check_keys(plain, ("name",), self.path)
+        if "name" not in plain:
+            choice = ", ".join(map(repr, self._by_name))
+            raise ConfigError(f"{join(self.path, 'name')}: missing; allowed is one of {choice}")
+        return self.named(plain["name"])
+
+    def read(self, plain: Any) -> Any:
+        """Hyperparameters from a mapping that names their variant: ``{"name": ..., option: value, ...}``."""
+        variant = self.name_in(plain)
+        return read(variant.hyperparameters, {k: v for k, v in plain.items() if k != "name"})
+
+    def discover(self, package: str, path: Any) -> None:
+        """Import every file of a family's folder, so that each registers what it holds."""
+        for module in iter_modules(path):
+            if not module.name.startswith("_"):
+                import_module(f"{package}.{module.name}")

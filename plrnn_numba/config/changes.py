@@ -1,0 +1,36 @@
+"""Changes of a configuration in plain data, and what two of them differ in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..basics.options import ConfigError
+
+
+def apply_changes(config: dict[str, Any], changes: list[str]) -> None:
+    """Set each ``path.of.key=value``; a value is JSON, or else a string."""
+    for change in changes:
+        path, equals, text = change.partition("=")
+        if not equals or not path:
+            raise ConfigError(f"--set: got {change!r}, expected KEY=VALUE, as training.epochs=50")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        node = config
+        *parents, last = path.split(".")
+        for key in parents:
+            child = node.setdefault(key, {})
+            if not isinstance(child, dict):
+                raise ConfigError(f"--set: {path}: {key} is {child!r}, not a mapping")
+            node = child
+        node[last] = value
+
+
+def differences(old: Any, new: Any, path: str = "") -> str:
+    """The keys in which two configurations differ."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return f"{path} ({old!r} then, {new!r} now)"
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    return ", ".join(differences(old.get(k), new.get(k), f"{path}.{k}" if path else k) for k in keys)

@@ -1,0 +1,131 @@
+"""Data as trials: one series, an array of trials, or a list of them, checked; and what to put in the place of a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..engine.arrays import FLOATS
+from .mapped import parts_of
+
+# One series (T, N), an array (trials, T, N), or a list of (T_i, N).
+Trials: TypeAlias = ArrayLike | Sequence[ArrayLike]
+
+
+class DataError(ValueError):
+    """A mistake in the data; the message is one line that names argument, trial, row and column."""
+
+
+def as_trials(name: str, X: Trials) -> list[np.ndarray]:
+    """One array (T, N), an array (trials, T, N), or a list of (T_i, N), as a list of 2-D float arrays."""
+    if isinstance(X, np.ndarray) or not _is_list_of_trials(X):
+        array = _as_real(name, X)
+        if array.ndim == 2:
+            return [array]
+        if array.ndim == 3:
+            return list(array)
+        raise DataError(
+            f"{name}: got shape {array.shape}, expected (T, N), (trials, T, N) or a list of (T_i, N)"
+        )
+    trials = [_as_real(f"{name}[{i}]", trial) for i, trial in enumerate(cast("Sequence[ArrayLike]", X))]
+    for i, trial in enumerate(trials):
+        if trial.ndim != 2:
+            raise DataError(f"{name}[{i}]: got shape {trial.shape}, expected (T_i, N)")
+        if trial.shape[1] != trials[0].shape[1]:
+            raise DataError(
+                f"{name}[{i}]: got {trial.shape[1]} columns, but {name}[0] has {trials[0].shape[1]}"
+            )
+    return trials
+
+
+def _is_list_of_trials(X: Trials) -> bool:
+    return isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) == 2
+
+
+def _as_real(name: str, value: Trials) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DataError(f"{name}: not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{name}: got dtype {array.dtype}, expected real numbers")
+    return array if array.dtype in FLOATS else array.astype(np.float64)
+
+
+def check_trials(name: str, trials: list[np.ndarray], missing: bool = False) -> bool:
+    """Raise DataError where there is nothing, or inf, or NaN unless it may be `missing`; say whether any is."""
+    where = (lambda i: name) if len(trials) == 1 else (lambda i: f"{name}[{i}]")
+    n_columns = max((trial.shape[1] for trial in trials), default=0)
+    seen = np.zeros(n_columns, bool)
+    any_missing = False
+    for i, trial in enumerate(trials):
+        if trial.shape[1] < 1:
+            raise DataError(f"{where(i)}: got shape {trial.shape}, expected at least one column")
+        for first, part in parts_of(trial):
+            bad = ~np.isfinite(part)
+            if bad.any() and missing:
+                bad = np.isinf(part)
+                gaps = np.isnan(part)
+                any_missing = any_missing or bool(gaps.any())
+                seen |= ~gaps.all(axis=0)
+            else:
+                seen[:] = True
+            if bad.any():
+                row, column = np.argwhere(bad)[0]
+                hint = (
+                    ""
+                    if missing or np.isinf(part[row, column])
+                    else '; "missing": "mask" takes NaN as missing'
+                )
+                raise DataError(
+                    f"{where(i)}: got {part[row, column]} at trial {i}, row {first + row}, column {column}, "
+                    f"expected finite numbers ({_n_bad(trial, missing)} of {trial.size} are not){hint}"
+                )
+    if missing and not seen.all():
+        raise DataError(f"{name}: column {int(np.argmin(seen))} has no observed entry")
+    return any_missing
+
+
+def _n_bad(trial: np.ndarray, missing: bool) -> int:
+    return sum(int((np.isinf(part) if missing else ~np.isfinite(part)).sum()) for _, part in parts_of(trial))
+
+
+def inputs_of_trials(name: str, inputs: Trials | None, of: str, trials: list[np.ndarray]) -> list[np.ndarray]:
+    """The inputs of each trial, (T_i, K); K = 0 where there are none."""
+    if inputs is None:
+        return [np.zeros((len(trial), 0), np.float32) for trial in trials]
+    drives = as_trials(name, inputs)
+    check_trials(name, drives)
+    if [len(d) for d in drives] != [len(t) for t in trials]:
+        raise DataError(
+            f"{name}: got trials of {[len(d) for d in drives][:5]} rows, but {of} has "
+            f"{[len(t) for t in trials][:5]}; each row of {name} belongs to the same row of {of}"
+        )
+    return drives
+
+
+def without_gaps(X: np.ndarray) -> np.ndarray:
+    """Each missing entry as the last one observed before it, else the first after it, else zero."""
+    filled = X.copy()
+    for column in filled.T:
+        known = np.flatnonzero(~np.isnan(column))
+        if len(known) == 0:
+            column[:] = 0
+            continue
+        latest = np.searchsorted(known, np.arange(len(column)), side="right") - 1
+        column[:] = column[known[np.maximum(latest, 0)]]
+    return filled
+
+
+def interpolated(X: np.ndarray) -> np.ndarray:
+    """Each missing entry between its neighbours in time, linearly: to compare with, not to learn from."""
+    filled = np.array(X, np.float64)
+    rows = np.arange(len(filled))
+    for column in filled.T:
+        known = ~np.isnan(column)
+        if known.any():
+            column[:] = np.interp(rows, rows[known], column[known])
+    return filled

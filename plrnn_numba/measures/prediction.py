@@ -1,0 +1,260 @@
+"""PE, valid time and MASE: how far ahead, and how well, a model predicts."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..basics.checks import as_integer, as_number, one_of, renamed
+from ..dynamics import generate
+from ..engine import as_floats
+from ..model import Model, initial_state, observe, predict
+from ..observations.base import n_reached
+from .common import as_pair
+
+# Starts of a prediction error that are run at a time.
+_STARTS = 4096
+
+
+@renamed(n="n_steps")
+def prediction_error(
+    model: Model,
+    X: ArrayLike,
+    *,
+    n_steps: int = 20,
+    inputs: ArrayLike | None = None,
+    variant: str = "pe",
+) -> float:
+    """PE: error of predictions, n_steps ahead.
+
+    Parameters
+    ----------
+    model : Model
+        The model that predicts.
+    X : array_like, (T, N)
+        True orbit, in data units, T > n_steps.
+    n_steps : int, optional
+        Steps ahead.
+    inputs : array_like, (T, K), optional
+        External inputs, needed where the model has any.
+    variant : {'pe', 'dynamix-pe'}, optional
+        'pe': mean squared error exactly n_steps ahead, over all starts; 'dynamix-pe': mean absolute error n_steps ahead
+        of the first row alone, summed over the dimensions.
+
+    Returns
+    -------
+    float
+        In squared data units ('dynamix-pe': data units); NaN where a prediction diverges.
+
+    Raises
+    ------
+    ValueError
+        Where a shape does not fit, or the variant is unknown.
+
+    References
+    ----------
+    Koppe et al. (2019) [koppe2019].
+
+    Examples
+    --------
+    >>> import numpy as np, plrnn_numba as pl
+    >>> model = pl.init_model({"latent_dim": 2, "latent_step": {"name": "PLRNN"}}, n_observed=2)
+    >>> X = np.random.default_rng(0).standard_normal((50, 2))
+    >>> pl.prediction_error(model, X, n_steps=5) > 0
+    True
+    """
+    if variant == "mtf":
+        raise ValueError("variant: got 'mtf', which gives an error for each step; call prediction_errors")
+    one_of("variant", variant, ("pe", "dynamix-pe"))
+    X, n, drives = _checked(X, n_steps, inputs)
+    n_starts = 1 if variant == "dynamix-pe" else len(X) - n
+    total = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NaN says it
+        for rows in _batches(n_starts):
+            drive = None if drives is None else drives[rows]
+            error = predict(model, X[rows], n + 1, drive)[:, n] - X[rows.start + n : rows.stop + n]
+            if variant == "dynamix-pe":
+                return float(np.abs(error).sum())
+            total += float((error**2).sum(dtype=np.float64))
+    return total / (n_starts * X.shape[1])
+
+
+def prediction_errors(
+    model: Model,
+    X: ArrayLike,
+    *,
+    n_steps: int = 20,
+    inputs: ArrayLike | None = None,
+    variant: str = "mtf",
+    seed: int = 0,
+) -> np.ndarray:
+    """Errors of predictions, for each of 1 to n_steps steps ahead.
+
+    Parameters
+    ----------
+    model, X, n_steps, inputs
+        As for `prediction_error`.
+    variant : {'pe', 'mtf'}, optional
+        Both are mean squared errors over all starts. For 'mtf', latent units that the data do not reach start from a
+        normal distribution instead of where the model says.
+    seed : int, optional
+        Of 'mtf'.
+
+    Returns
+    -------
+    ndarray, (n_steps,)
+        In squared data units; NaN where a prediction diverges.
+
+    Raises
+    ------
+    ValueError
+        Where a shape does not fit, or the variant is unknown.
+
+    References
+    ----------
+    Koppe et al. (2019) [koppe2019].
+
+    Examples
+    --------
+    >>> import numpy as np, plrnn_numba as pl
+    >>> model = pl.init_model({"latent_dim": 2, "latent_step": {"name": "PLRNN"}}, n_observed=2)
+    >>> X = np.random.default_rng(0).standard_normal((50, 2))
+    >>> errors = pl.measures.prediction_errors(model, X, n_steps=5, variant="pe")
+    >>> bool(np.isclose(errors[-1], pl.prediction_error(model, X, n_steps=5)))
+    True
+    """
+    one_of("variant", variant, ("pe", "mtf"))
+    X, n, drives = _checked(X, n_steps, inputs)
+    rng = np.random.default_rng(seed)
+    reached = n_reached(model.observation)
+    total = np.zeros(n)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NaN says it
+        for rows in _batches(len(X) - n):
+            drive = None if drives is None else drives[rows]
+            states = initial_state(model, X[rows])
+            if variant == "mtf":
+                states[:, reached:] = rng.standard_normal(states[:, reached:].shape)
+            ahead = observe(model, generate(model.latent, states, n + 1, drive))
+            true = np.lib.stride_tricks.sliding_window_view(X[rows.start : rows.stop + n], n + 1, axis=0)
+            error = ahead[:, 1:] - true.transpose(0, 2, 1)[:, 1:]
+            total += (error.astype(np.float64) ** 2).sum(axis=(0, 2))
+    return total / ((len(X) - n) * X.shape[1])
+
+
+def _checked(
+    X: ArrayLike, n_steps: int, inputs: ArrayLike | None
+) -> tuple[np.ndarray, int, np.ndarray | None]:
+    """The true orbit, the number of steps, and the inputs of each start's steps."""
+    X = as_floats("X", X, None, ("T", "N"))
+    n = as_integer("n_steps", n_steps, 1, len(X) - 1)
+    if inputs is None:
+        return X, n, None
+    inputs = as_floats("inputs", inputs, None, (len(X), "K"))
+    return X, n, np.lib.stride_tricks.sliding_window_view(inputs, n, axis=0).transpose(0, 2, 1)
+
+
+def _batches(n_starts: int) -> Iterator[slice]:
+    for first in range(0, n_starts, _STARTS):
+        yield slice(first, min(first + _STARTS, n_starts))
+
+
+def valid_prediction_time(
+    X: ArrayLike, Y: ArrayLike, epsilon: float, *, exponent: float | None = None, dt: float = 1.0
+) -> float:
+    """How long a prediction is right: the first time at which it is off by more than `epsilon`.
+
+    Parameters
+    ----------
+    X, Y : array_like, (T, N)
+        True orbit and its prediction, from the same start.
+    epsilon : float
+        Allowed distance, as a part of the true orbit's root mean squared distance from its mean; 0.4 and 0.5 are usual.
+    exponent : float, optional
+        The system's largest Lyapunov exponent, per time unit: the answer is then in Lyapunov times.
+    dt : float, optional
+        Time units a step.
+
+    Returns
+    -------
+    float
+        ``min {t : |y_t - x_t| > epsilon sqrt(mean |x - mean(x)|^2)}`` in steps of dt, or in Lyapunov times; the
+        orbit's length where there is no such t. A prediction that is NaN is off.
+
+    Raises
+    ------
+    ValueError
+        Where a shape does not fit, or epsilon or exponent is not above 0.
+
+    References
+    ----------
+    Vlachas et al. (2020) [vlachas2020].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from plrnn_numba import measures
+    >>> t = np.arange(100.0)[:, None]
+    >>> measures.valid_prediction_time(np.sin(t), np.sin(1.01 * t), epsilon=0.5)
+    41.0
+    """
+    X, Y = as_pair(X, Y, same_length=True)
+    epsilon, dt = as_number("epsilon", epsilon, above=0), as_number("dt", dt, above=0)
+    if exponent is not None:
+        exponent = as_number("exponent", exponent, above=0)
+    scale = math.sqrt(((X - X.mean(axis=0)) ** 2).sum(axis=1).mean())
+    with np.errstate(invalid="ignore"):
+        off = ~(np.linalg.norm(Y - X, axis=1) <= epsilon * scale)
+    steps = int(off.argmax()) if off.any() else len(X)
+    time = steps * dt
+    return time if exponent is None else time * exponent
+
+
+@renamed(n="n_steps")
+def mase(X: ArrayLike, Y: ArrayLike, *, n_steps: int | None = None, variant: str = "default") -> float:
+    """Mean absolute scaled error of the first n_steps steps of a prediction.
+
+    Parameters
+    ----------
+    X, Y : array_like, (T, N)
+        True orbit and its prediction, from the same start.
+    n_steps : int, optional
+        How many steps; all where none is given.
+    variant : {'default', 'dynamix-mase'}, optional
+        The scale is the mean step ``|x[t+1] - x[t]|`` of the true orbit, all of it; for 'dynamix-mase' that of the
+        prediction, as the arguments are swapped there.
+
+    Returns
+    -------
+    float
+        The mean over the dimensions; NaN where Y is.
+
+    Raises
+    ------
+    ValueError
+        Where a shape or n_steps does not fit, or the variant is unknown.
+
+    References
+    ----------
+    Hyndman and Koehler (2006) [hyndman2006].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from plrnn_numba import measures
+    >>> x = np.arange(10.0)[:, None]
+    >>> round(measures.mase(x, x + 3), 6)
+    3.0
+    """
+    X, Y = as_pair(X, Y, same_length=True)
+    one_of("variant", variant, ("default", "dynamix-mase"))
+    if variant == "dynamix-mase":
+        X, Y = Y, X
+    n = len(X) if n_steps is None else as_integer("n_steps", n_steps, 1, len(X))
+    scale = np.abs(np.diff(X, axis=0)).mean(axis=0) + 1e-8
+    return float((np.abs(X - Y)[:n].mean(axis=0) / scale).mean())

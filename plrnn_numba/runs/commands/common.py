@@ -1,0 +1,111 @@
+"""What commands share: exit codes, models of one's own, warnings, measures in print."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...measures import Evaluation
+from ...model import Model
+from ..errors import CommandError
+
+DONE, MISTAKE, DIVERGED, STOPPED = 0, 2, 3, 75
+
+Command = Callable[[argparse.Namespace], int]
+
+
+class Add(Protocol):
+    """Adds a command: its name, what it calls, and a line of help."""
+
+    def __call__(self, name: str, command: Command, help: str) -> argparse.ArgumentParser: ...
+
+
+def import_own(names: list[str]) -> None:
+    """Import files (.py) or modules that register models of the user's own; a mistake in one is a CommandError."""
+    for name in names:
+        path = Path(name)
+        module = path.stem if name.endswith(".py") else name
+        try:
+            if not name.endswith(".py"):
+                importlib.import_module(name)
+                continue
+            if not path.is_file():
+                raise CommandError(f"--import: {name}: no such file")
+            if module in sys.modules:
+                if getattr(sys.modules[module], "__file__", None) == str(path.resolve()):
+                    continue  # it was imported before
+                raise CommandError(f"--import: {name}: a module {module!r} is there already; rename the file")
+            spec = importlib.util.spec_from_file_location(module, path.resolve())
+            assert spec is not None
+            assert spec.loader is not None
+            # Under its name before it runs, as `import` does it: its classes and kernels look it up there.
+            sys.modules[module] = own = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(own)
+        except CommandError:
+            raise
+        except BaseException as error:  # whatever the user's own code does, it is a mistake in what was given
+            sys.modules.pop(module, None)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            raise CommandError(
+                f"--import: {name}: {type(error).__name__}: {error}{_line_of(error, path)}"
+            ) from error
+
+
+def _line_of(error: BaseException, path: Path) -> str:
+    """Where in the user's own file an error was raised."""
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if Path(trace.tb_frame.f_code.co_filename) == path.resolve():
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return "" if line is None else f" (line {line})"
+
+
+def check_inputs(model: Model, inputs: np.ndarray | None, n_rows: int) -> None:
+    """Raise CommandError unless a model has the inputs that it needs."""
+    K = model.latent.C.shape[1]
+    if K == 0 and inputs is not None:
+        raise CommandError("--inputs: the model has no external inputs")
+    if K and (inputs is None or inputs.shape != (n_rows, K)):
+        found = "none" if inputs is None else f"shape {inputs.shape}"
+        raise CommandError(f"--inputs: got {found}, expected shape ({n_rows}, {K})")
+
+
+def summary(found: Evaluation) -> dict[str, Any]:
+    """Plain data for JSON, in which NaN is null."""
+
+    def plain(x: float) -> float | None:
+        return None if math.isnan(x) else float(x)
+
+    measures: dict[str, Any] = {}
+    for name, values in found.each.items():
+        low, high = found.quartiles[name]
+        measures[name] = {
+            "median": plain(getattr(found, name)),
+            "quartiles": [plain(low), plain(high)],
+            "each": [plain(v) for v in values],
+        }
+    n = len(found.each["PE"])
+    return {**measures, "orbits": {"n": n, "steps": found.n_steps, "diverged": found.n_diverged}}
+
+
+def print_measures(found: Evaluation) -> None:
+    """The same for a person."""
+    n = len(found.each["PE"])
+    print(
+        f"{'measure':<8} {'median':>10} {'quartiles':>23}   over {n} free orbit(s) of {found.n_steps} steps"
+    )
+    for name in found.each:
+        low, high = found.quartiles[name]
+        print(f"{name:<8} {getattr(found, name):>10.4g} {low:>11.4g} {high:>11.4g}")
+    if found.n_diverged:
+        print(f"{found.n_diverged} of {n} orbits diverged")

@@ -1,0 +1,65 @@
+"""``evaluate``: the measures of a run on a series."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+import numpy as np
+
+from ...data import DataError, as_trials, load_array
+from ...observations.base import n_observed
+from ..errors import CommandError
+from ..folder import Run
+from .common import DONE, Add, check_inputs, print_measures, summary
+
+
+def add_commands(add: Add) -> None:
+    """Add the command to the command line."""
+    evaluate = add("evaluate", _evaluate, "measure a run on a series: D_stsp, D_H, PE")
+    evaluate.add_argument("run", metavar="RUN")
+    evaluate.add_argument("--data", metavar="X", help="held-out series; else the run's own")
+    evaluate.add_argument("--inputs", metavar="S", help="its external inputs")
+    evaluate.add_argument("--steps", type=int, metavar="T", help="length of each orbit")
+    evaluate.add_argument("--orbits", type=int, metavar="N", help="how many orbits")
+    evaluate.add_argument("--json", action="store_true", help="for a program")
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    run = Run.open(options.run)
+    if options.data:
+        X = load_array(options.data)
+        inputs = load_array(options.inputs) if options.inputs else None
+        X, inputs = _longest(as_trials("--data", X), inputs)
+    else:
+        X, inputs = run.test_data()
+    model = run.model()
+    N = n_observed(model.observation)
+    if X.shape[1] != N:
+        raise CommandError(f"--data: got {X.shape[1]} columns, but the model has {N}")
+    check_inputs(model, inputs, len(X))
+    changes = {}
+    for name, least in (("steps", 100), ("orbits", 1)):
+        value = getattr(options, name)
+        if value is not None:
+            if value < least:
+                raise CommandError(f"--{name}: got {value}, allowed is at least {least}")
+            changes[f"n_{name}"] = value
+    try:
+        found = run.evaluate(X, inputs, **changes)
+    except ValueError as error:  # constant, NaN, too short: of the data
+        raise DataError(f"--data: {error}") from None
+    if options.json:
+        print(json.dumps(summary(found)))
+    else:
+        print_measures(found)
+    return DONE
+
+
+def _longest(trials: list[np.ndarray], inputs: Any) -> tuple[np.ndarray, Any]:
+    i = max(range(len(trials)), key=lambda k: len(trials[k]))
+    drives = None if inputs is None else as_trials("--inputs", inputs)
+    if drives is not None and len(drives) != len(trials):
+        raise CommandError(f"--inputs: got {len(drives)} trials, but --data has {len(trials)}")
+    return trials[i], None if drives is None else drives[i]

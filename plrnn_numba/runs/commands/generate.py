@@ -1,0 +1,67 @@
+"""``generate``: a free-running orbit, as a file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from ...data import load_array
+from ...model import predict
+from ...observations.base import n_observed
+from ..errors import CommandError
+from ..folder import Run
+from .common import DIVERGED, DONE, Add, check_inputs
+
+
+def add_commands(add: Add) -> None:
+    """Add the command to the command line."""
+    generate = add("generate", _generate, "write a free-running orbit, in data units")
+    generate.add_argument("run", metavar="RUN")
+    generate.add_argument("--steps", type=int, required=True, metavar="T")
+    generate.add_argument(
+        "--start", metavar="X0", help="numbers with commas between; else the test data's first row"
+    )
+    generate.add_argument("--inputs", metavar="S", help="external inputs, T rows")
+    generate.add_argument("--out", required=True, metavar="FILE", help=".npy or .csv")
+    generate.add_argument(
+        "--best", action="store_true", help="the model of the best evaluation, not the last"
+    )
+
+
+def _generate(options: argparse.Namespace) -> int:
+    run = Run.open(options.run)
+    model = run.model("best" if options.best else "model")
+    N = n_observed(model.observation)
+    out = Path(options.out)
+    if out.suffix.lower() not in (".npy", ".csv"):
+        raise CommandError(f"--out: got the ending {out.suffix!r}, allowed are .npy and .csv")
+    if options.steps < 1:
+        raise CommandError(f"--steps: got {options.steps}, allowed is at least 1")
+    if options.start is None:
+        start = run.test_data()[0][0]
+    else:
+        try:
+            start = np.array([float(number) for number in options.start.split(",")])
+        except ValueError:
+            raise CommandError(
+                f"--start: got {options.start!r}, expected {N} numbers with commas between"
+            ) from None
+        if len(start) != N or not np.isfinite(start).all():
+            raise CommandError(f"--start: got {options.start!r}, expected {N} finite numbers")
+    inputs = np.asarray(load_array(options.inputs)) if options.inputs else None
+    check_inputs(model, inputs, options.steps)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        orbit = predict(model, start, options.steps, inputs)
+    if out.suffix.lower() == ".npy":
+        np.save(out, orbit)
+    else:
+        header = ",".join(f"x{i + 1}" for i in range(N))
+        np.savetxt(out, orbit, delimiter=",", header=header, comments="", fmt="%.9g")
+    for warning in caught:
+        print(f"plrnn-numba: {warning.message}", file=sys.stderr)
+    return DIVERGED if not np.isfinite(orbit).all() else DONE

@@ -1,0 +1,67 @@
+"""The command line: ``plrnn-numba`` and ``python -m plrnn_numba``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ...basics.options import ConfigError
+from ...data import DataError
+from ..errors import CommandError, RunError
+from . import analyze, evaluate, generate, init, train, warmup
+from .common import DONE, MISTAKE, Command, import_own
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(message)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code."""
+    try:
+        options = _parser().parse_args(arguments)
+        import_own(options.own)
+        return options.command(options)
+    except (CommandError, ConfigError, DataError, RunError, ModuleNotFoundError) as error:
+        return _fail(str(error))
+    except BrokenPipeError:  # `| head`
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return DONE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}")
+
+
+def _fail(message: str) -> int:
+    print(f"plrnn-numba: error: {' '.join(message.split())}", file=sys.stderr)
+    return MISTAKE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="plrnn-numba",
+        description="Reconstruct dynamical systems from time series with piecewise-linear RNNs, on a CPU.",
+        epilog="exit codes: 0 done; 2 a mistake in what was given; 3 diverged; 75 stopped by a signal",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, command: Command, help: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=help)
+        added.add_argument(
+            "--import",
+            action="append",
+            default=[],
+            dest="own",
+            metavar="FILE",
+            help="a .py file, or a module, with a model of your own; it is run",
+        )
+        added.set_defaults(command=command)
+        return added
+
+    for room in (init, train, generate, evaluate, analyze, warmup):
+        room.add_commands(add)
+    return parser

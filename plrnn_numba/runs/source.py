@@ -1,0 +1,106 @@
+"""Where a run's data come from: files or a benchmark system, what is held out, and a fingerprint to know them again."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..basics.checks import nearest
+from ..data import Trials, as_trials, load_array, stays_on_disk
+from ..data.systems import SYSTEMS, simulate
+from .errors import RunError
+
+_SYSTEM_STEPS = 100_000
+
+
+class Series(NamedTuple):
+    """What a training and its evaluations are given; None where there is nothing."""
+
+    series: Trials
+    inputs: Trials | None
+    test: Trials
+    test_inputs: Trials | None
+
+    def fingerprint(self) -> str:
+        """A hash over the data that are trained on."""
+        return _fingerprint(self.series, self.inputs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where data come from, as the command line names it; paths, or None."""
+
+    data: str | None = None
+    system: str | None = None
+    inputs: str | None = None
+    test: str | None = None
+    test_inputs: str | None = None
+    hold_out: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.hold_out < 1:
+            raise RunError(f"--hold-out: got {self.hold_out:g}, allowed is from 0 to below 1")
+        if self.data is None and self.system is None:
+            raise RunError("nothing to train on: give --data FILE or --system NAME")
+        if self.system is not None:
+            if self.inputs or self.test or self.test_inputs:
+                raise RunError("--system: makes its own data; leave --inputs and --test out")
+            if self.system not in SYSTEMS:
+                raise RunError(
+                    f"--system: got {self.system!r}, allowed are {', '.join(SYSTEMS)}"
+                    f"{nearest(self.system, SYSTEMS)}"
+                )
+
+    @property
+    def stem(self) -> str:
+        """What a run on these data is called."""
+        return self.system or Path(str(self.data)).stem
+
+    def absolute(self) -> Origin:
+        """The same from any folder."""
+        names = ("data", "inputs", "test", "test_inputs")
+        given = dataclasses.asdict(self)
+        return Origin(**given | {name: str(Path(given[name]).resolve()) for name in names if given[name]})
+
+    def load(self) -> Series:
+        """Read or make the data, and hold a part out where no test series is named."""
+        if self.system is not None:
+            orbits = [simulate(self.system, _SYSTEM_STEPS, seed=seed) for seed in (0, 1)]
+            return Series(orbits[0], None, orbits[1], None)
+        whole = load_array(str(self.data))
+        drives = load_array(self.inputs) if self.inputs else None
+        if self.test:
+            test_inputs = load_array(self.test_inputs) if self.test_inputs else None
+            return Series(whole, drives, load_array(self.test), test_inputs)
+        series, test = _hold_out("--data", whole, self.hold_out)
+        if drives is None:
+            return Series(series, None, test, None)
+        inputs, held_inputs = _hold_out("--inputs", drives, self.hold_out)
+        return Series(series, inputs, test, held_inputs)
+
+
+def _fingerprint(series: Trials, inputs: Trials | None) -> str:
+    digest = hashlib.sha256()
+    for name, given in (("X", series), ("inputs", inputs)):
+        for trial in [] if given is None else as_trials(name, given):
+            digest.update(repr((name, trial.shape, trial.dtype.str)).encode())
+            # Of a file that stays on disk a thousand rows, or reading it would take longer than a training.
+            rows = slice(None, None, len(trial) // 1000 if stays_on_disk([trial]) else 1)
+            digest.update(np.ascontiguousarray(trial[rows]).data)
+    return digest.hexdigest()[:32]
+
+
+def _hold_out(name: str, series: Trials, part: float) -> tuple[Trials, Trials]:
+    """The last part of one series, or of the trials, is held out; all serve both ends where part is 0."""
+    trials = as_trials(name, series)
+    if part == 0:
+        return trials, trials
+    if len(trials) == 1:
+        cut = len(trials[0]) - round(part * len(trials[0]))
+        return trials[0][:cut], trials[0][cut:]
+    n = max(1, round(part * len(trials)))
+    return trials[:-n], trials[-n:]
