@@ -38,9 +38,9 @@ from .forcings.base import Forcing, as_forcing, forcing_weights, n_forced_units
 from .model import Model, as_model
 from .models.base import MODELS, parameter_gradient, state_gradient, step_kernel
 from .observations.base import (
+    OBSERVATIONS,
     keeps_unforced,
     n_observed,
-    n_reached,
     observation_parameter_gradient,
     observe_gradient,
     observe_kernel,
@@ -114,10 +114,10 @@ def new_workspace(
     latent, observation = model.latent, model.observation
     dtype = latent.A.dtype
     M, K = latent.C.shape
-    N = n_observed(observation)
+    N, reached = OBSERVATIONS.of(observation).sizes(observation)
     T = n_steps
     widths = MODELS.of(latent).tape_widths(latent)
-    forced = n_forced_units(forcing, n_reached(observation))
+    forced = n_forced_units(forcing, reached)
 
     step_bytes = (widths.f + widths.d + 2 * M + N) * lanes * dtype.itemsize
     B = min(T, int(np.clip(_BLOCK_BYTES // step_bytes, *_BLOCK_STEPS)))

@@ -6,7 +6,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from .checks import nearest
 
@@ -71,14 +71,34 @@ def check_keys(given: Any, allowed: Iterable[str], path: str) -> None:
             )
 
 
-_HINTS: dict[type, dict[str, Any]] = {}
+class _Field(NamedTuple):
+    """What a field of options must be."""
+
+    name: str
+    hint: Any
+    path: str
+    rule: Rule | None
+    required: bool
 
 
-def _hints(cls: type) -> dict[str, Any]:
-    """The types of the fields, as objects; found once for each class."""
-    if cls not in _HINTS:
-        _HINTS[cls] = typing.get_type_hints(cls)
-    return _HINTS[cls]
+_FIELDS: dict[type, tuple[_Field, ...]] = {}
+
+
+def _fields_of(cls: type[Options]) -> tuple[_Field, ...]:
+    """Found once for each class."""
+    if cls not in _FIELDS:
+        hints = typing.get_type_hints(cls)
+        _FIELDS[cls] = tuple(
+            _Field(
+                f.name,
+                hints[f.name],
+                join(cls.path, f.name),
+                f.metadata.get("rule"),
+                f.default is f.default_factory is dataclasses.MISSING,
+            )
+            for f in dataclasses.fields(cls)
+        )
+    return _FIELDS[cls]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,10 +112,11 @@ class Options:
     path: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            where, rule = join(self.path, field.name), field.metadata.get("rule")
-            value = read_value(_hints(type(self))[field.name], getattr(self, field.name), where, rule)
-            object.__setattr__(self, field.name, value)
+        for name, hint, path, rule, _ in _fields_of(type(self)):
+            given = getattr(self, name)
+            value = read_value(hint, given, path, rule)
+            if value is not given:
+                object.__setattr__(self, name, value)
         self.check()
 
     def check(self) -> None:
@@ -109,13 +130,12 @@ def read(cls: type[O], given: Any) -> O:
     """Make options from a mapping; an instance is returned as it is."""
     if isinstance(given, cls):
         return given
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    check_keys(given, fields, cls.path)
-    for name, field in fields.items():
-        if name not in given and field.default is field.default_factory is dataclasses.MISSING:
-            rule = field.metadata.get("rule")
-            expected = _describe(_hints(cls)[name]) + (f" {rule.allowed}" if rule else "")
-            raise ConfigError(f"{join(cls.path, name)}: missing; expected {expected}")
+    fields = _fields_of(cls)
+    check_keys(given, [field.name for field in fields], cls.path)
+    for name, hint, path, rule, required in fields:
+        if required and name not in given:
+            expected = _describe(hint) + (f" {rule.allowed}" if rule else "")
+            raise ConfigError(f"{path}: missing; expected {expected}")
     return cls(**given)
 
 
@@ -143,10 +163,11 @@ def _describe(hint: Any) -> str:
 
 
 def _convert(hint: Any, value: Any, path: str) -> Any:
+    if type(value) is hint and hint in (bool, int, str):
+        return value
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a number of NumPy's
         value = value.item()
-    wrong = ConfigError(f"{path}: got {_show(value)}, expected {_describe(hint)}")
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in args:
             return None
@@ -155,14 +176,14 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
                 return _convert(choice, value, path)
             except ConfigError:
                 continue
-        raise wrong
+        raise _wrong(hint, value, path)
     if hint is Any:
         return value
     if isinstance(hint, type) and issubclass(hint, Options):
         return read(hint, value)
     if origin is tuple:
         if not isinstance(value, (list, tuple)) or len(value) != len(args):
-            raise wrong
+            raise _wrong(hint, value, path)
         return tuple(_convert(a, v, path) for a, v in zip(args, value))
     # In Python True is the integer 1; in a configuration it is a mistake.
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -173,7 +194,11 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
         return int(value)
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
-    raise wrong
+    raise _wrong(hint, value, path)
+
+
+def _wrong(hint: Any, value: Any, path: str) -> ConfigError:
+    return ConfigError(f"{path}: got {_show(value)}, expected {_describe(hint)}")
 
 
 def write(value: Any) -> Any:

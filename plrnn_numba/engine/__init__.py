@@ -12,7 +12,7 @@
     what entry points do to arrays before kernels see them.
 """
 
-from .arrays import as_floats, common_dtype, from_vector, map_arrays, n_parameters, to_vector
+from .arrays import as_floats, check_shape, common_dtype, from_vector, map_arrays, n_parameters, to_vector
 from .cache import cache_directory
 from .jit import implements, inlined, jit, kernel, offers, verb
 from .linear import factor, multiply, solve, spectral_norm
@@ -48,6 +48,7 @@ __all__ = [
     "by_columns",
     "by_roomy_columns",
     "cache_directory",
+    "check_shape",
     "columns_with_room",
     "common_dtype",
     "copy_state",

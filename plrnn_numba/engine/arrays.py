@@ -32,13 +32,20 @@ def as_floats(
     if dtype is None:
         dtype = array.dtype if array.dtype in FLOATS else np.float64
     if shape is not None:
-        fits = array.ndim == len(shape) and all(
-            isinstance(want, str) or want == have for want, have in zip(shape, array.shape)
-        )
-        if not fits:
-            wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
-            raise ValueError(f"{name}: got shape {array.shape}, expected {wanted}")
+        check_shape(name, array, shape)
     return np.require(array, np.dtype(dtype).newbyteorder("="), ["C", "A", "W", "E"])
+
+
+def check_shape(name: str, array: np.ndarray, shape: Sequence[int | str]) -> None:
+    """Raise ValueError unless an array has this shape; a letter stands for any length."""
+    if array.shape == shape:
+        return
+    fits = array.ndim == len(shape) and all(
+        isinstance(want, str) or want == have for want, have in zip(shape, array.shape)
+    )
+    if not fits:
+        wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+        raise ValueError(f"{name}: got shape {array.shape}, expected {wanted}")
 
 
 def common_dtype(name: str, fields: dict[str, Any]) -> np.dtype:

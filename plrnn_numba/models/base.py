@@ -20,7 +20,7 @@ import numpy as np
 from ..basics.options import Options, option
 from ..basics.records import record
 from ..basics.registry import Family, Variant
-from ..engine import as_floats, common_dtype, verb
+from ..engine import as_floats, check_shape, common_dtype, verb
 
 # --- the verbs -------------------------------------------------------------------------------------
 
@@ -141,7 +141,8 @@ Latent: TypeAlias = Any
 
 def latent_of(value: Any) -> Any:
     """The latent part of a whole model; anything else as it is."""
-    return value.latent if {"latent", "observation"} <= set(getattr(value, "_fields", ())) else value
+    whole = isinstance(value, tuple) and hasattr(value, "latent") and hasattr(value, "observation")
+    return value.latent if whole else value
 
 
 @functools.cache
@@ -170,6 +171,5 @@ def as_latent(latent: Latent) -> Latent:
     except ValueError as error:
         raise ValueError(f"{name}.{error}") from None
     for field, shape in shapes.items():
-        if arrays[field].shape != shape:
-            raise ValueError(f"{name}.{field}: got shape {arrays[field].shape}, expected {shape}")
+        check_shape(f"{name}.{field}", arrays[field], shape)
     return ready

@@ -25,7 +25,7 @@ def uniform_by_fan_in(shape: tuple[int, ...], fan_in: int, rng: np.random.Genera
 
 
 def initial_C(M: int, K: int, learnable: bool, rng: np.random.Generator) -> np.ndarray:
-    """Glorot-uniform, as in Glorot and Bengio (2010) [glorot2010], or, fixed, ``[0; I_K]``, to the last K units."""
+    """Glorot-uniform, Glorot and Bengio (2010) [glorot2010], or, fixed, ``[0; I_K]``: inputs to the last K units."""
     if learnable:
         bound = np.sqrt(6.0 / (M + K))
         return rng.uniform(-bound, bound, (M, K))

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..basics.options import Options
 from ..basics.registry import Family, Variant
-from ..engine import as_floats, common_dtype, verb
+from ..engine import as_floats, check_shape, common_dtype, verb
 
 # The parameters of an observation model: a NamedTuple of arrays whose type is registered.
 Observation: TypeAlias = Any
@@ -124,10 +124,10 @@ def as_observation(observation: Observation, M: int, dtype: Any) -> Observation:
     for field, array in arrays.items():
         if array.ndim == 0:
             raise ValueError(f"{name}.{field}: got shape (), expected an array")
-    shapes = entry.shapes(observation._replace(**arrays), M)
-    return observation._replace(
-        **{f: as_floats(f"{name}.{f}", array, dtype, shapes[f]) for f, array in arrays.items()}
-    )
+    ready = observation._replace(**arrays)
+    for field, shape in entry.shapes(ready, M).items():
+        check_shape(f"{name}.{field}", arrays[field], shape)
+    return ready
 
 
 def observation_dtype(observation: Observation) -> np.dtype:
