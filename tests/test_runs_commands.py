@@ -221,19 +221,11 @@ def wait_for_an_evaluation(process):
             return
 
 
+TRAIN = [sys.executable, "-m", "plrnn_numba", "train", "c.json", "--data", "X.npy"]
+
+
 def start_training(folder, *options):
-    command = [
-        sys.executable,
-        "-m",
-        "plrnn_numba",
-        "train",
-        "c.json",
-        "--data",
-        "X.npy",
-        "--out",
-        "r",
-        *options,
-    ]
+    command = [*TRAIN, "--out", "r", *options]
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -369,32 +361,10 @@ def test_a_folder_that_is_lost_stops_the_run_without_a_traceback(folder):
 @pytest.mark.needs_speed
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1"])
 def test_a_signal_ends_with_75_and_resume_ends_with_the_same_bits(folder, name):
-    epochs = [
-        "--set",
-        "training.epochs=1500",
-        "--set",
-        "evaluation.every=500",
-        "--set",
-        "training.noise=0.01",
-        "--no-plots",
-    ]
-    whole = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "plrnn_numba",
-            "train",
-            "c.json",
-            "--data",
-            "X.npy",
-            "--out",
-            "whole",
-            *epochs,
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
+    changes = ("training.epochs=1500", "evaluation.every=500", "training.noise=0.01")
+    epochs = [*(part for change in changes for part in ("--set", change)), "--no-plots"]
+    command = [*TRAIN, "--out", "whole", *epochs]
+    whole = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert whole.returncode == DONE, whole.stderr
     process = start_training(folder, *epochs)
     line = process.stderr.readline()

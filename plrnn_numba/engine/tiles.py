@@ -184,6 +184,88 @@ def _length(
     return cgutils.unpack_tuple(builder, given.shape)[axis]
 
 
+class _Target:
+    """A gradient, from the row and column on that a tile is added to; what reaches over its edge is left out."""
+
+    def __init__(
+        self,
+        context: BaseContext,
+        builder: ir.IRBuilder,
+        array_type: types.Type,
+        array: ir.Value,
+        corner: tuple[ir.Value, ir.Value],
+    ):
+        self._context, self._builder, self._type, self._array = context, builder, array_type, array
+        self._corner = corner
+        self._intp = context.get_value_type(types.intp)
+        self._n_rows, self._n_columns = (
+            builder.sub(_length(context, builder, array_type, array, axis), first)
+            for axis, first in enumerate(corner)
+        )
+
+    def add_row(self, r: int, value: ir.Value) -> None:
+        """Add a number, or a vector of neighbours, to the r-th row."""
+        builder = self._builder
+        with builder.if_then(builder.icmp_signed("<", ir.Constant(self._intp, r), self._n_rows)):
+            if not isinstance(value.type, ir.VectorType):
+                self._add(r, 0, self._type.dtype, value)
+            elif self._type.layout == "C":
+                whole = Vector(self._type.dtype, value.type.count, of_units=True)
+                enough = ir.Constant(self._intp, whole.n)
+                with builder.if_else(builder.icmp_signed(">=", self._n_columns, enough)) as (yes, no):
+                    with yes:
+                        self._add(r, 0, whole, value)
+                    with no:
+                        self._add_one_by_one(r, value)
+            else:
+                self._add_one_by_one(r, value)
+
+    def _add(self, r: int, c: int, kind: types.Type, value: ir.Value) -> None:
+        builder = self._builder
+        place = [builder.add(first, ir.Constant(self._intp, k)) for first, k in zip(self._corner, (r, c))]
+        address = address_of(self._context, builder, self._type, self._array, place, kind)
+        align = alignment_of(kind)
+        value = builder.fadd(builder.load(address, align=align), value)
+        builder.store(value, address, align=align)
+
+    def _add_one_by_one(self, r: int, vector: ir.Value) -> None:
+        builder = self._builder
+        for c in range(vector.type.count):
+            inside = builder.icmp_signed("<", ir.Constant(self._intp, c), self._n_columns)
+            with builder.if_then(inside):
+                number = builder.extract_element(vector, ir.Constant(ir.IntType(32), c))
+                self._add(r, c, self._type.dtype, number)
+
+
+def _walks_along(
+    context: BaseContext,
+    builder: ir.IRBuilder,
+    tape_type: types.Type,
+    tape: ir.Value,
+    first: ir.Value,
+    n: int,
+    step: int,
+) -> list[_Walk]:
+    """Walks over the steps of a tape, from n units on, each `step` further; one beyond the last repeats the last."""
+    intp = context.get_value_type(types.intp)
+    zero = ir.Constant(intp, 0)
+    last = builder.sub(_length(context, builder, tape_type, tape, 1), ir.Constant(intp, step))
+    places = [builder.add(first, ir.Constant(intp, step * k)) for k in range(n)]
+    return [
+        _Walk(context, builder, tape_type, tape, [zero, _at_most(builder, place, last)], axis=0)
+        for place in places
+    ]
+
+
+def _totals_of_rows(builder: ir.IRBuilder, rows: list[list[ir.Value]]) -> list[ir.Value]:
+    """Of each row of vectors, at most four by four, one vector of their totals over the lanes."""
+    columns = len(rows[0])
+    nothing = [ir.Constant(rows[0][0].type, None)]
+    grid = [(row + nothing * 4)[:4] for row in rows] + [nothing * 4] * (4 - len(rows))
+    totals = _totals(builder, [vector for row in grid for vector in row])
+    return [shuffle(builder, totals, totals, list(range(4 * r, 4 * r + columns))) for r in range(len(rows))]
+
+
 def _outer_tile(rows: int, columns: int, units: int = 0) -> Callable:
     """Make the tile of an outer product: over sequences, or of so many neighbouring units a column."""
 
@@ -195,28 +277,17 @@ def _outer_tile(rows: int, columns: int, units: int = 0) -> Callable:
         i: types.Type,
         j: types.Type,
     ) -> Any:
-        number = grad.dtype
-        f_kind = F.dtype if units == 0 else Vector(number, units, of_units=True) if units > 1 else number
-        width = max(units, 1)
+        neighbours = Vector(grad.dtype, units, of_units=True) if units > 1 else grad.dtype
+        f_kind = neighbours if units else F.dtype
 
         def codegen(
             context: BaseContext, builder: ir.IRBuilder, sig: Signature, args: Sequence[ir.Value]
         ) -> Any:
             gradient, g_tape, f_tape, row, column = args
-            intp = context.get_value_type(types.intp)
-            kind = context.get_value_type(f_kind)
-            zero, one = ir.Constant(intp, 0), ir.Constant(intp, 1)
+            intp, kind = context.get_value_type(types.intp), context.get_value_type(f_kind)
             n_steps = _length(context, builder, G, g_tape, 0)
-
-            def walks(tape_type: types.Type, tape: ir.Value, first: ir.Value, n: int, step: int) -> list:
-                last = builder.sub(_length(context, builder, tape_type, tape, 1), ir.Constant(intp, step))
-                places = [builder.add(first, ir.Constant(intp, step * k)) for k in range(n)]
-                return [
-                    _Walk(context, builder, tape_type, tape, [zero, _at_most(builder, place, last)], axis=0)
-                    for place in places
-                ]
-
-            g_walks, f_walks = walks(G, g_tape, row, rows, 1), walks(F, f_tape, column, columns, width)
+            g_walks = _walks_along(context, builder, G, g_tape, row, rows, 1)
+            f_walks = _walks_along(context, builder, F, f_tape, column, columns, max(units, 1))
 
             def add(sums: list, t: ir.Value) -> list:
                 g = [walk.load(t, G.dtype) for walk in g_walks]
@@ -229,46 +300,15 @@ def _outer_tile(rows: int, columns: int, units: int = 0) -> Callable:
                     for c in range(columns)
                 ]
 
-            sums = _loop(builder, zero, n_steps, one, [ir.Constant(kind, None)] * (rows * columns), add)
-            vectors = [sums[r * columns : (r + 1) * columns] for r in range(rows)]
-            if units == 0:  # one vector a row, of its columns' totals
-                nothing = [ir.Constant(kind, None)]
-                grid = [(v + nothing * 4)[:4] for v in vectors] + [nothing * 4] * (4 - rows)
-                totals = _totals(builder, [vector for v in grid for vector in v])
-                vectors = [
-                    [shuffle(builder, totals, totals, list(range(4 * r, 4 * r + columns)))]
-                    for r in range(rows)
-                ]
-            n_rows = builder.sub(_length(context, builder, grad, gradient, 0), row)
-            n_columns = builder.sub(_length(context, builder, grad, gradient, 1), column)
-
-            def add_to(r: int, c: int, value_kind: types.Type, value: ir.Value) -> None:
-                place = [builder.add(row, ir.Constant(intp, r)), builder.add(column, ir.Constant(intp, c))]
-                address = address_of(context, builder, grad, gradient, place, value_kind)
-                align = alignment_of(value_kind)
-                value = builder.fadd(builder.load(address, align=align), value)
-                builder.store(value, address, align=align)
-
-            def add_one_by_one(r: int, vector: ir.Value) -> None:
-                for c in range(vector.type.count):
-                    inside = builder.icmp_signed("<", ir.Constant(intp, c), n_columns)
-                    with builder.if_then(inside):
-                        add_to(r, c, number, builder.extract_element(vector, ir.Constant(ir.IntType(32), c)))
-
-            for r, (vector,) in enumerate(vectors):
-                with builder.if_then(builder.icmp_signed("<", ir.Constant(intp, r), n_rows)):
-                    if units == 1:
-                        add_to(r, 0, number, vector)
-                    elif grad.layout == "C":
-                        whole = Vector(number, vector.type.count, of_units=True)
-                        enough = ir.Constant(intp, whole.n)
-                        with builder.if_else(builder.icmp_signed(">=", n_columns, enough)) as (yes, no):
-                            with yes:
-                                add_to(r, 0, whole, vector)
-                            with no:
-                                add_one_by_one(r, vector)
-                    else:
-                        add_one_by_one(r, vector)
+            start = [ir.Constant(kind, None)] * (rows * columns)
+            sums = _loop(builder, ir.Constant(intp, 0), n_steps, ir.Constant(intp, 1), start, add)
+            of_rows = [sums[r * columns : (r + 1) * columns] for r in range(rows)]
+            found = (
+                [sums_of_row[0] for sums_of_row in of_rows] if units else _totals_of_rows(builder, of_rows)
+            )
+            target = _Target(context, builder, grad, gradient, (row, column))
+            for r, value in enumerate(found):
+                target.add_row(r, value)
             return context.get_dummy_value()
 
         return types.void(grad, G, F, types.intp, types.intp), codegen
