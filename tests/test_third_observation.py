@@ -175,6 +175,16 @@ def test_it_trains_in_threads_and_is_saved_and_evaluated(tmp_path):
     assert len(from_vector(one.model[:2], to_vector(one.model[:2]))) == 2
 
 
+def test_a_name_that_is_taken_is_refused_and_a_module_may_register_its_own_again():
+    OBSERVATIONS.register(ENTRY)
+    assert OBSERVATIONS["gain"] is ENTRY
+    with pytest.raises(
+        ValueError, match="observation.name: 'affine' is the name of plrnn_numba.*Affine already"
+    ):
+        OBSERVATIONS.register(dataclasses.replace(ENTRY, name="affine"))
+    assert OBSERVATIONS["affine"].parameters is pl.Affine
+
+
 def test_it_works_on_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     np.save("X.npy", circle(600))

@@ -55,7 +55,18 @@ class Family(Mapping[str, V], Generic[V]):
         return len(self._by_name)
 
     def register(self, variant: V) -> None:
-        """Make a variant known to configurations, training and the command line."""
+        """Make a variant known to configurations, training and the command line.
+
+        A module may register its own again, as a cell of a notebook does; the name of another's is taken.
+        """
+        before = self._by_name.get(variant.name)
+        if before is not None:
+            if before.parameters.__module__ != variant.parameters.__module__:
+                raise ValueError(
+                    f"{self.path}.name: {variant.name!r} is the name of {before.parameters.__module__}."
+                    f"{before.parameters.__qualname__} already; choose another"
+                )
+            del self._by_type[before.parameters]
         if not dataclasses.is_dataclass(variant.parameters):
             record(variant.parameters)
         self._by_name[variant.name] = variant
