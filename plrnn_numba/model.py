@@ -43,7 +43,8 @@ class Model(NamedTuple):
 def as_model(model: Model) -> Model:
     """Check a model and make its arrays fit for kernels."""
     if not isinstance(model, Model):
-        raise TypeError(f"model: got {type(model).__name__}, expected Model")
+        hint = "; give its `model`" if hasattr(model, "best_model") else ""
+        raise TypeError(f"model: got {type(model).__name__}, expected Model{hint}")
     latent = as_latent(model.latent)
     dtype, M = latent.A.dtype, len(latent.A)
     if observation_dtype(model.observation) not in (dtype, np.dtype(np.float64)):

@@ -60,6 +60,8 @@ ROWS = [
     Row("clipped_shPLRNN", {}),
 ]
 
+BY_ID = {row.id: row for row in ROWS}
+
 rows = st.sampled_from(ROWS)
 seeds = st.integers(0, 2**32 - 1)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import plrnn_numba as pl
 from plrnn_numba import Config, ConfigError
-from plrnn_numba.config import starting_configuration
+from plrnn_numba.config import apply_changes, starting_configuration
 from plrnn_numba.models.base import MODELS
 
 PLRNN = {"latent_dim": 3, "latent_step": {"name": "PLRNN"}}
@@ -166,7 +166,7 @@ def test_every_model_refuses_the_hyperparameters_of_the_others(row):
 
 NESTED = "latent_step.hyperparameters"
 MISTAKES = [
-    (3, r"^configuration: got 3, expected a mapping"),
+    (3, r"^config: got 3, expected a mapping"),
     ({}, r"^latent_dim: missing; expected an integer at least 1"),
     ({"latent_dim": 3}, r'^latent_step: missing; expected a mapping with "name"'),
     (changed(PLRNN, latent_dim=-1), r"^latent_dim: got -1, allowed is at least 1"),
@@ -345,3 +345,18 @@ def test_initial_values_are_those_of_the_field(row, dtype):
     again = pl.init_model(row.config(M, H, 2, dtype=dtype), 5, K, seed=4)
     np.testing.assert_array_equal(again.latent.A, latent.A)
     np.testing.assert_array_equal(again.latent.C, latent.C)
+
+
+def test_a_change_of_a_name_takes_the_options_of_the_former_variant_along():
+    plain = pl.Config.from_dict(
+        {"latent_dim": 3, "latent_step": {"name": "shPLRNN", "hyperparameters": {"hidden_dim": 4}}}
+    ).to_dict()
+    changes = ["forcing.name=STF", "forcing.interval=7", "latent_step.name=PLRNN", "observation.name=affine"]
+    apply_changes(plain, changes)
+    config = Config.from_dict(plain)
+    assert config.forcing == pl.STF(7)
+    assert (config.latent_step.name, config.observation.name) == ("PLRNN", "affine")
+    apply_changes(
+        plain, ["forcing.name=STF", "forcing.forced_units=1"]
+    )  # the same name: nothing is forgotten
+    assert Config.from_dict(plain).forcing == pl.STF(7, forced_units=1)

@@ -178,3 +178,16 @@ def test_trials_of_unequal_length_train_like_one_series_of_their_windows(row):
     alone = pl.fit([X], given, progress=False)
     with_short_ones = pl.fit([X, X[:5], X[3:20]], given, progress=False)
     np.testing.assert_array_equal(to_vector(alone.model[:2]), to_vector(with_short_ones.model[:2]))
+
+
+@pytest.mark.parametrize(
+    "first, message",
+    [("1.0,,3.0", "row 1, column 2: got '', expected a number"), ("1.0,2.0,3x", "row 1, column 3: got '3x'")],
+)
+def test_a_first_row_with_a_typo_is_no_header(tmp_path, first, message):
+    path = tmp_path / "X.csv"
+    path.write_text(first + "\n4,5,6\n7,8,9\n")
+    with pytest.raises(data.DataError, match=message):
+        data.load_array(path)
+    path.write_text("a,b,c\n4,5,6\n7,8,9\n")
+    np.testing.assert_array_equal(data.load_array(path), [[4, 5, 6], [7, 8, 9]])

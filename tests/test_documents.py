@@ -1,5 +1,6 @@
 """What the documents say is so: the fifth model of CONTRIBUTING.md works, the derivation names real functions."""
 
+import dataclasses
 import importlib.util
 import os
 import re
@@ -7,15 +8,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import naive
 import numpy as np
 import pytest
-from helpers import circle
+from helpers import circle, small_config
 
 import plrnn_numba as pl
 from plrnn_numba import bptt, engine
+from plrnn_numba.basics.options import option
+from plrnn_numba.basics.registry import Variant
 from plrnn_numba.engine import from_vector, to_vector
+from plrnn_numba.forcings.base import FORCINGS, Forcing
 from plrnn_numba.models import base
 from plrnn_numba.observations import base as observations
 from plrnn_numba.runs.commands.main import main
@@ -23,8 +28,13 @@ from plrnn_numba.runs.commands.main import main
 ROOT = Path(__file__).parent.parent
 
 
+def guide_s_code():
+    """A model, the hyperparameters of another, a forcing."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S)
+
+
 def guide_s_model():
-    return re.search(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S).group(1)
+    return guide_s_code()[0]
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +128,80 @@ def test_a_model_of_one_s_own_works_on_the_command_line(tmp_path):
     assert run("evaluate", "r", *own).returncode == 0
 
 
+def test_the_hyperparameters_of_the_guide_are_checked():
+    known = {"__name__": "leaky"}
+    exec(compile(guide_s_code()[1], "CONTRIBUTING.md", "exec"), known)
+    make = known["LeakyHyperparameters"]
+    assert (make(width=3).slope, make(width=3, slope=1, rate=2).rate) == (0.1, 2.0)
+    for wrong in ({"slope": -0.1}, {"width": 0}, {"kind": "sof"}, {"rate": 0}):
+        with pytest.raises(pl.ConfigError, match=f"latent_step.hyperparameters.{next(iter(wrong))}: got"):
+            make(**{"width": 1, **wrong})
+
+
+def test_the_forcing_of_the_guide_works(monkeypatch, tmp_path, capsys):
+    known = {"__name__": "falling"}
+    exec(compile(guide_s_code()[2], "CONTRIBUTING.md", "exec"), known)
+    try:
+        forcing = known["FallingTF"](first=0.4, last=0.2)
+        np.testing.assert_allclose(forcing.weights(3), [0, 0.3, 0.2])
+        config = small_config(forcing={"name": "FallingTF", "first": 0.4}, training={"epochs": 1})
+        assert pl.Config.from_dict(config).to_dict()["forcing"]["first"] == 0.4
+        assert pl.fit(circle(400), config, progress=False).status == "finished"
+        model, X = pl.init_model(small_config(dtype="float64"), 2), np.random.default_rng(0).random((2, 4, 2))
+        found = [pl.loss_and_grad(model, X, forcing=f)[0] for f in (forcing, pl.GTF(0.3), pl.GTF(0.2))]
+        assert min(found[1:]) < found[0] < max(found[1:])
+        assert main(["init", "--forcing", "FallingTF"]) == 0
+        assert "first = 0.5  # the fraction at the first forced step; from 0 to 1" in capsys.readouterr().out
+    finally:
+        FORCINGS.forget("FallingTF")
+    with pytest.raises(TypeError, match="forcing: got FallingTF, allowed are GTF, STF, None"):
+        pl.loss_and_grad(model, X, forcing=forcing)
+
+
+@pytest.mark.parametrize(
+    "weights", [[0, 0.5], [0, 2.0, 0.5], [0.5, 0.5, 0.5], [0, np.nan, 0.5], "half", None]
+)
+def test_the_weights_of_a_forcing_of_one_s_own_are_checked(weights):
+    """A kernel would read past the end of what is too short."""
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class WrongTF(Forcing):
+        def weights(self, n_steps):
+            return weights
+
+    FORCINGS.register(Variant(name="WrongTF", parameters=WrongTF, hyperparameters=WrongTF))
+    try:
+        model = pl.init_model(small_config(), 2)
+        with pytest.raises((TypeError, ValueError), match=r"forcing\.weights: "):
+            pl.loss_and_grad(model, np.zeros((1, 4, 2)), forcing=WrongTF())
+    finally:
+        FORCINGS.forget("WrongTF")
+
+
+def test_what_a_variant_lacks_is_told_when_it_is_registered():
+    def entry(**changes):
+        class Lacking(NamedTuple):
+            A: np.ndarray
+
+        given = {"name": "Lacking", "parameters": Lacking, "hyperparameters": base.Hyperparameters}
+        given |= {"initialize": None, "shapes": None, "tape_widths": None, **changes}
+        return base.LatentStepModel(**given)
+
+    with pytest.raises(
+        TypeError, match="Lacking: no implementation of step_kernel, .*hinge_form for Lacking"
+    ):
+        base.MODELS.register(entry())
+
+    class NoDataclass(base.Hyperparameters):
+        slope: float = option(0.1)
+
+    with pytest.raises(TypeError, match="NoDataclass: slope is no field; put @dataclasses.dataclass"):
+        base.MODELS.register(entry(parameters=pl.PLRNN, hyperparameters=NoDataclass))
+    with pytest.raises(TypeError, match="rule: got '0 <= x', expected one of at_least, above"):
+        option(0.1, "0 <= x")
+    assert "Lacking" not in base.MODELS
+
+
 @pytest.mark.parametrize(
     "name, text, message",
     [
@@ -168,10 +252,14 @@ def test_the_analysis_that_the_readme_shows_runs():
     code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
     hyper = {"hidden_dim": 4}
     config = {"latent_dim": 2, "latent_step": {"name": "clipped_shPLRNN", "hyperparameters": hyper}}
-    latent = pl.init_model(config, 2, seed=0).latent
-    z0 = np.zeros(2)
-    known = {"latent": latent, "z0": z0, "orbit": pl.generate(latent, z0, 100), "models": [latent, latent]}
-    code = code.replace("300, z0", "3, z0").replace("1_000_000, k=5", "1000, k=2")
+    training = {"epochs": 1, "sequence_length": 10}
+    X = circle(400)
+    result = pl.fit(X, {**config, "training": training}, progress=False)
+    # What the block before it has left: a test of its own runs that one.
+    known = {"pl": pl, "result": result, "X": X, "latent": result.model.latent}
+    for long, short in (("20, z0, seconds=20", "3, z0"), ("1_000_000", "1000"), ("20_000", "100")):
+        assert long in code
+        code = code.replace(long, short)
     exec(compile(code, "README.md", "exec"), known)
     assert known["fixed"].certificates == {1: "complete"}
     assert known["spectrum"].exponents.shape == (2,)

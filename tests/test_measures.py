@@ -5,7 +5,7 @@ import warnings
 import naive
 import numpy as np
 import pytest
-from families import ROWS, seeds
+from families import BY_ID, ROWS, seeds
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,7 +123,7 @@ def test_prediction_error_is_the_mean_over_all_starts(row, K):
 
 def test_evaluate_takes_stretches_each_from_its_own_start():
     rng = np.random.default_rng(0)
-    model = pl.Model(ROWS[0].latent(2, 1, 1, 0, rng), pl.Identity(np.zeros((0, 2))))
+    model = pl.Model(BY_ID["PLRNN"].latent(2, 1, 1, 0, rng), pl.Identity(np.zeros((0, 2))))
     X = rng.standard_normal((1000, 2))
     found = quietly(pl.evaluate, model, X, n_steps=300, n_orbits=2, bins=5, smoothing=3, prediction_steps=7)
     for i, start in enumerate((0, 300)):

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from families import ROWS
+from families import BY_ID, ROWS
 from helpers import circle, small_config
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ NONE = np.zeros((1, 0))
 TENT = pl.ALRNN(A=[2.0], W=[[-4.0]], h=[1.0], C=NONE, num_relus=1)  # 1 - 2 |z|
 
 
-def wide_model(row=ROWS[0], M=30, seed=0):
+def wide_model(row=BY_ID["PLRNN"], M=30, seed=0):
     return pl.init_model(row.config(M, H=40), 3, 1, seed=seed)
 
 
@@ -190,6 +190,80 @@ MISTAKES = [
         lambda: pl.predict(pl.Model(TENT, pl.Identity(np.zeros((0, 1))), pl.Scaling([0.0], [0.0])), [1.0], 2),
         r"Scaling: got .* a scale that is not above 0",
     ),
+    (
+        lambda: pl.init_model(small_config(), 2, seed="a"),
+        r"seed: got 'a', expected an integer at least 0, or a",
+    ),
+    (lambda: pl.systems.simulate("lorenz63", 5, seed=1.5), r"seed: got 1.5, expected an integer at least 0"),
+    (
+        lambda: analysis.lyapunov_spectrum(TENT, [0.1], 10, seed=-1),
+        r"seed: got -1, expected an integer at leas",
+    ),
+    (lambda: analysis.fixed_points(TENT, seed="x"), r"seed: got 'x', expected an integer at least 0"),
+    (lambda: analysis.is_bounded(TENT, seed="x"), r"seed: got 'x'"),
+    (lambda: pl.measures.statistical_error(circle(), circle(), seed="x"), r"seed: got 'x'"),
+    (
+        lambda: pl.hellinger_distance(circle(), circle(), smoothing="a"),
+        r"smoothing: got 'a', expected a number",
+    ),
+    (
+        lambda: pl.hellinger_distance(circle(), circle(), smoothing=-1),
+        r"smoothing: got -1, expected a number",
+    ),
+    (lambda: pl.hellinger_distance(circle(), circle(), smoothing=math.nan), r"smoothing: got nan"),
+    (
+        lambda: pl.measures.power_spectra(circle(), mode="reflekt"),
+        r"mode: got 'reflekt'.*did you mean 'reflect'",
+    ),
+    (lambda: pl.evaluate(wide_model(), circle()), r"X: got shape \(1500, 2\), expected \(T, 3\)"),
+    (
+        lambda: pl.evaluate(wide_model(), np.random.default_rng(0).random((400, 3)), np.ones((400, 2))),
+        r"inputs: got shape \(400, 2\), exp",
+    ),
+    (lambda: pl.prediction_error(wide_model(), circle()), r"X: got shape \(1500, 2\), expected \(T, 3\)"),
+    (lambda: analysis.cycles(TENT, 2, seconds="5"), r"seconds: got '5', expected a number at least 0"),
+    (lambda: analysis.cycles(TENT, 2, seconds=-1), r"seconds: got -1, expected a number at least 0"),
+    (
+        lambda: analysis.cycles(TENT, 2, resume=analysis.cycles(TENT._replace(h=np.array([2.0])), 2)),
+        r"resume: got cycles of another map",
+    ),
+    (lambda: analysis.regions(TENT, limit="a"), r"limit: got 'a'"),
+    (lambda: analysis.basins(TENT, [[0.1]], tolerance="a"), r"tolerance: got 'a', expected a number above 0"),
+    (lambda: analysis.block_entropies([0.5, 1.5, 0.5]), r"sequence: got dtype float64, expected integers"),
+    (lambda: analysis.kaplan_yorke_dimension(0.5), r"exponents: got shape \(\), expected \(k,\)"),
+    (lambda: analysis.kaplan_yorke_dimension([1, -2], M=1), r"M: got 1, expected an integer at least 2"),
+    (lambda: analysis.fixed_points(TENT._replace(A=np.array([math.nan]))), r"latent: got NaN or inf among"),
+    (lambda: pl.fit(wide_model(), small_config()), r"X: got Model, expected an array of real numbers"),
+    (
+        lambda: pl.fit("X.npy", small_config()),
+        r"X: got 'X.npy', expected an array; plrnn_numba.data.load_array",
+    ),
+    (lambda: pl.fit(None, small_config()), r"X: got NoneType of dtype object, expected real numbers"),
+    (lambda: pl.fit(circle(), "config.toml"), r"config: got 'config.toml', expected a mapping"),
+    (
+        lambda: pl.fit(circle().T, small_config()),
+        r"lower training.sequence_length; rows are times: is X transpo",
+    ),
+    (
+        lambda: pl.fit(circle(), small_config(), validation_inputs=circle()),
+        r"validation_inputs: got some, but no validation that they belong to",
+    ),
+    (
+        lambda: pl.fit(circle(), small_config(missing="mask"), circle() * math.nan),
+        r"inputs: got nan at trial 0, row 0, column 0, expected finite numbers \(3000 of 3000 are not\)$",
+    ),
+    (
+        lambda: pl.save_model("nowhere.npz", wide_model(), small_config()),
+        r"config: latent_step.name is 'clipped_shPLRNN', but that of the model is 'PLRNN'",
+    ),
+    (lambda: pl.load_model(__file__), r"test_public_face.py: not a model file: it is no .npz archive$"),
+    (lambda: pl.GTF().weights("3"), r"n_steps: got '3'"),
+    (lambda: pl.step(TENT._replace(num_relus="1"), [0.1]), r"ALRNN.num_relus: got '1', expected an integer"),
+    (
+        lambda: pl.step(TENT._replace(learnable_C="no"), [0.1]),
+        r"ALRNN.learnable_C: got 'no', expected true or",
+    ),
+    (lambda: pl.Trainer(circle(), small_config()).restore({}), r"state: has no 'params'"),
     (lambda: pl.ALRNN([1.0], [[1.0]], [0.0], NONE, 3), None),  # parameters are checked where they enter
     (lambda: pl.step(pl.ALRNN([1.0], [[1.0]], [0.0], NONE, 3), [1.0]), r"ALRNN.num_relus: got 3"),
 ]
@@ -202,6 +276,54 @@ def test_a_mistake_is_told_where_it_is_made(call, message):
         return
     with pytest.raises(ValueError, match=message):
         call()
+
+
+WRONG_TYPES = [
+    (lambda: pl.fit(circle(), small_config(), None, 5), r"callback: got 5, expected a function, or None"),
+    (lambda: pl.fit(circle(), small_config(), None, circle()), r"callback: got array\(.*expected a function"),
+    (lambda: analysis.cycles(TENT, 2, progress=True), r"progress: got True, expected a function, or None"),
+    (lambda: analysis.cycles(TENT, 2, resume=5), r"resume: got int, expected CycleSet"),
+    (lambda: analysis.cycles(TENT, 2, periods=5), r"periods: got 5, expected integers, as range"),
+    (lambda: analysis.cycles(TENT, 2, periods="12"), r"periods: got '12', expected integers"),
+    (lambda: analysis.follow(TENT), r"models: got one ALRNN, expected a list of models"),
+    (lambda: analysis.follow(wide_model()), r"models: got one Model, expected a list of models"),
+    (lambda: analysis.follow(3), r"models: got int, expected a list of models"),
+    (lambda: analysis.transition_graph(np.array([0, 1])), r"found: got ndarray, expected Symbols"),
+    (lambda: analysis.block_entropies(analysis.symbols(TENT, [[0.1]])), r"sequence: got Symbols; give its"),
+    (lambda: analysis.kaplan_yorke_dimension("a"), r"exponents: got str, expected an array of real numbers"),
+    (lambda: pl.step(3, [0.1]), r"latent: got int, allowed are .* and Model$"),
+    (lambda: pl.warmup("PLRNN"), r"models: got 'PLRNN', expected a list of names"),
+    (lambda: pl.load_model(5), r"path: got 5, expected a path"),
+    (lambda: pl.save_model(5, wide_model()), r"path: got 5, expected a path"),
+    (lambda: pl.Config.from_file({}), r"path: got \{\}, expected a path"),
+    (lambda: pl.data.load_array(circle()), r"path: got array\(.*\.\.\., expected a path"),
+    (
+        lambda: pl.predict(wide_model(), np.ones(3) * 1j, 3),
+        r"x0: got ndarray of dtype complex128, expected an",
+    ),
+]
+
+
+@pytest.mark.parametrize("call, message", WRONG_TYPES)
+def test_a_wrong_type_is_told_where_it_is_made(call, message):
+    with pytest.raises(TypeError, match=message) as caught:
+        call()
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_result_in_place_of_its_model_is_told(trained):
+    with pytest.raises(TypeError, match="model: got FitResult, expected Model; give its `model`"):
+        pl.predict(trained, [0.1, 0.2], 3)
+    with pytest.raises(TypeError, match="latent: got FitResult, allowed are .*; give its `model`"):
+        analysis.fixed_points(trained)
+    with pytest.raises(TypeError, match="exponents: got LyapunovSpectrum; it has its own `dimension`"):
+        analysis.kaplan_yorke_dimension(analysis.lyapunov_spectrum(TENT, [0.1], 10))
+    for change, message in (
+        ({"status": "banana"}, "status: got 'banana'"),
+        ({"history": {}}, "no column 'epoch'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            dataclasses.replace(trained, **change)
 
 
 def test_options_are_checked_however_they_are_made():
@@ -366,6 +488,14 @@ def test_the_names_that_others_rely_on_are_there():
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split() == ["True", "True", "True", "fixed_points", "True"], done.stderr
+
+
+def test_a_report_offers_its_columns(trained):
+    reports = []
+    pl.fit(circle(400), small_config(), callback=reports.append, progress=False)
+    assert {"loss", "epoch", "D_stsp"} <= set(dir(reports[-1]))
+    assert reports[-1].loss == reports[-1].row["loss"]
+    assert "steps" not in dir(pl.evaluate(trained.model, circle(400)))
 
 
 def test_the_configuration_s_docstring_names_every_option():

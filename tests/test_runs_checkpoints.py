@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from families import ROWS
+from families import BY_ID, ROWS
 
 import plrnn_numba as pl
 from plrnn_numba.runs.checkpoints import load_state, save_state, write_atomically
@@ -50,7 +50,7 @@ def test_a_saved_model_s_orbit_is_that_of_the_original_to_the_bit(tmp_path, row,
 
 def test_nothing_is_pickled(tmp_path):
     path = tmp_path / "m.npz"
-    pl.save_model(path, a_model(ROWS[0]))
+    pl.save_model(path, a_model(BY_ID["PLRNN"]))
     assert pl.load_config(path) is None
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
@@ -78,7 +78,7 @@ def test_the_package_allows_no_pickle_of_data_anywhere():
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 truncated", b"\x93NUMPY", "whole[:-50]", "other"])
 def test_a_file_that_is_no_model_is_named(tmp_path, content):
     path = tmp_path / "m.npz"
-    pl.save_model(path, a_model(ROWS[0]))
+    pl.save_model(path, a_model(BY_ID["PLRNN"]))
     if content == "whole[:-50]":
         path.write_bytes(path.read_bytes()[:-50])
     elif content == "other":
@@ -118,7 +118,7 @@ def test_a_training_s_state_goes_through_a_file_unchanged(tmp_path):
     t = 0.1 * np.arange(800)
     X = np.stack([np.sin(t), np.cos(t)], axis=1)
     config = {
-        **ROWS[-1].config(2, 8),
+        **BY_ID["clipped_shPLRNN"].config(2, 8),
         "training": {"epochs": 4, "batches_per_epoch": 5, "sequence_length": 10, "noise": 0.1},
     }
     config["evaluation"] = {"every": 1, "steps": 200}

@@ -132,7 +132,7 @@ CHANGES = [
         "observation.name=Affine",
         "observation.name: got 'Affine', allowed is one of 'affine', 'identity'; did you mean 'affine'?",
     ),
-    ("observation.name=null", "observation.name: got None, expected a string"),
+    ("observation.name=null", "observation.name: got None, allowed is one of 'affine', 'identity'"),
     ("observation.kind=affine", "observation.kind: unknown key"),
     ("forcing=GTF", "forcing: got 'GTF', expected a mapping"),
     ("forcing=0.3", "forcing: got 0.3, expected a mapping"),
@@ -170,7 +170,10 @@ CHANGES = [
     ("latent_step=PLRNN", "latent_step: got 'PLRNN', expected a mapping"),
     ("latent_step.name=LSTM", "latent_step.name: got 'LSTM', allowed is one of 'ALRNN'"),
     ("latent_step.name=plrnn", "did you mean 'PLRNN'?"),
-    ("latent_step.name=PLRNN", "latent_step.hyperparameters.hidden_dim: unknown key"),
+    (
+        "latent_step.name=ALRNN",
+        "latent_step.hyperparameters.num_relus: missing; expected an integer at least 0",
+    ),
     ("latent_step.hidden_dim=3", "latent_step.hidden_dim: unknown key"),
     ("latent_step.hyperparameters=8", "latent_step.hyperparameters: got 8, expected a mapping"),
     (

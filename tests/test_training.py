@@ -8,7 +8,7 @@ import warnings
 import helpers
 import numpy as np
 import pytest
-from families import ROWS
+from families import BY_ID, ROWS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +23,7 @@ def circle(n=1500, phase=0.0):
     return helpers.circle(n, phase, size=(1, 2)) + np.array([0, 5])
 
 
-def small(row=ROWS[-1], M=2, H=10, P=1, **training):
+def small(row=BY_ID["clipped_shPLRNN"], M=2, H=10, P=1, **training):
     options = {"epochs": 4, "batches_per_epoch": 10, "sequence_length": 20, "learning_rate": [1e-2, 1e-3]}
     return row.config(M, H, P, training={**options, **training}, evaluation={"every": 2, "steps": 200})
 
@@ -267,7 +267,7 @@ def test_inputs_drive_the_step_that_follows_them():
 
 
 def test_a_fixed_C_and_a_zero_diagonal_stay_fixed():
-    row = ROWS[3]
+    row = BY_ID["ALRNN-off_diagonal_W=True"]
     config = small(row, M=4)
     config["latent_step"]["hyperparameters"]["learnable_C"] = False
     config["regularization"] = {"l2": 0.1}
@@ -279,7 +279,7 @@ def test_a_fixed_C_and_a_zero_diagonal_stay_fixed():
 
 @pytest.mark.needs_speed
 def test_regularizers_are_reported_apart():
-    config = small(ROWS[2], M=3)
+    config = small(BY_ID["ALRNN"], M=3)
     config["latent_step"]["hyperparameters"]["ar_epsilon"] = 0.05
     config["regularization"] = {"l2": 0.01}
     config["training"].update(epochs=30, lambda_ar=10.0)
@@ -288,7 +288,7 @@ def test_regularizers_are_reported_apart():
     assert np.abs(latent.A + np.diag(latent.W) - 0.95).max() < 0.2
     assert (result.history["ar"] > 0).all()
     assert (result.history["l2"] > 0).all()
-    plain = fit(circle(), small(ROWS[2], M=3))
+    plain = fit(circle(), small(BY_ID["ALRNN"], M=3))
     assert not plain.history["ar"].any()
     assert not plain.history["l2"].any()
 
@@ -327,7 +327,10 @@ def test_validation_data_must_fit():
 
 
 def test_warnings_of_a_diverging_evaluation_stay_out_of_the_way():
-    config = {**small(ROWS[0], epochs=2, learning_rate=[0.3, 0.3]), "forcing": {"name": "STF", "interval": 1}}
+    config = {
+        **small(BY_ID["PLRNN"], epochs=2, learning_rate=[0.3, 0.3]),
+        "forcing": {"name": "STF", "interval": 1},
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit(circle(), config)

@@ -141,6 +141,12 @@ def follow(models: Iterable[Latent], *, max_period: int = 1, **options: Any) -> 
     >>> [(e.after, e.kind, e.detail) for e in found.events]
     [(1, 'appears', 'repelling'), (1, 'changes stability', 'stable to repelling')]
     """
+    if isinstance(models, (tuple, np.ndarray)) and (
+        hasattr(models, "_fields") or isinstance(models, np.ndarray)
+    ):
+        raise TypeError(f"models: got one {type(models).__name__}, expected a list of models")
+    if not isinstance(models, Iterable):
+        raise TypeError(f"models: got {type(models).__name__}, expected a list of models")
     sets: list[CycleSet] = []
     M = None
     for model in models:

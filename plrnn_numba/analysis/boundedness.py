@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
-from ..basics.checks import as_integer, renamed, warn
+from ..basics.checks import as_integer, as_number, as_rng, renamed, warn
 from ..basics.records import check_shapes, record
 from ..models.base import Hinge, Latent
 from .hinge import as_hinge, as_states, orbit
@@ -224,7 +224,7 @@ def is_bounded(
                 "yes",
                 f"the hinges' growth cancels, and the linear part contracts (spectral radius {radius:.6g})",
             )
-    rng = np.random.default_rng(seed)
+    rng = as_rng(seed)
     for i in range(n_starts):
         z0 = rng.standard_normal(len(hinge.L)) * 10.0 ** rng.uniform(-1, 2)
         with np.errstate(all="ignore"):
@@ -319,6 +319,7 @@ def basins(
     hinge = as_hinge(latent)
     transient, n_steps = as_integer("transient", transient, 0), as_integer("n_steps", n_steps, 2)
     max_period = as_integer("max_period", max_period)
+    tolerance = as_number("tolerance", tolerance, above=0)
     states = as_states("starts", starts, hinge)
     ends: list[np.ndarray | None] = []
     for start in states:

@@ -378,6 +378,16 @@ def make_cycle(maps: Maps, itinerary: np.ndarray) -> Cycle | None:
     return Cycle(points[:n].copy(), itinerary, multipliers, margin, residual)
 
 
+def is_cycle_of(maps: Maps, cycle: Cycle) -> bool:
+    """Whether a cycle that was found elsewhere is one of this map: its itinerary leads to the same points."""
+    same = make_cycle(maps, cycle.itinerary)
+    return (
+        same is not None
+        and same.points.shape == cycle.points.shape
+        and np.allclose(same.points, cycle.points)
+    )
+
+
 class Collection:
     """Cycles by key, each once."""
 

@@ -25,7 +25,7 @@ def as_hinge(latent: Latent) -> Hinge:
     M = len(L)
     B = as_floats("hinge.B", hinge.B, np.float64, (M, "n_hinges"))
     n_hinges = B.shape[1]
-    return Hinge(
+    found = Hinge(
         as_floats("hinge.L", L, np.float64, (M, M)),
         B,
         as_floats("hinge.C", hinge.C, np.float64, (n_hinges, M)),
@@ -33,6 +33,9 @@ def as_hinge(latent: Latent) -> Hinge:
         as_floats("hinge.h", hinge.h, np.float64, (M,)),
         as_floats("hinge.input_matrix", hinge.input_matrix, np.float64, (M, "K")),
     )
+    if not all(np.isfinite(array).all() for array in found):
+        raise ValueError("latent: got NaN or inf among the parameters, expected finite numbers")
+    return found
 
 
 class Maps(NamedTuple):

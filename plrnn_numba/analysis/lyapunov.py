@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..basics.checks import as_integer, warn
+from ..basics.checks import as_integer, as_rng, warn
 from ..basics.records import check_shapes, record
 from ..dynamics import DivergenceWarning
 from ..engine import as_floats, jit, kernel
@@ -163,7 +163,7 @@ def _along_jacobians(jacobians, Q, logs):
 
 
 def _random_frame(k: int, M: int, seed: int | np.random.Generator) -> np.ndarray:
-    rng = np.random.default_rng(seed)
+    rng = as_rng(seed)
     return np.ascontiguousarray(np.linalg.qr(rng.standard_normal((M, k)))[0].T)
 
 
@@ -344,9 +344,13 @@ def kaplan_yorke_dimension(exponents: ArrayLike, *, M: int | None = None) -> flo
     >>> round(analysis.kaplan_yorke_dimension([0.9056, 0, -14.5723]), 4)
     2.0621
     """
-    found = np.sort(np.asarray(exponents, np.float64))[::-1]
-    if found.ndim != 1 or not len(found):
+    if isinstance(exponents, LyapunovSpectrum):
+        raise TypeError("exponents: got LyapunovSpectrum; it has its own `dimension`")
+    found = as_floats("exponents", exponents, np.float64, ("k",))
+    if not len(found):
         raise ValueError(f"exponents: got shape {found.shape}, expected (k,) with k at least 1")
+    M = None if M is None else as_integer("M", M, len(found))
+    found = np.sort(found)[::-1]
     if np.isnan(found).any():
         return math.nan
     if found[0] < 0:

@@ -61,7 +61,7 @@ def regions(latent: Latent, *, limit: int = 2**_ALL_PATTERNS) -> np.ndarray | No
     >>> pl.analysis.regions(latent).tolist()
     [[False], [True]]
     """
-    hinge = as_hinge(latent)
+    hinge, limit = as_hinge(latent), as_integer("limit", limit)
     n_hinges = len(hinge.d)
     if n_hinges == 0:
         return np.zeros((1, 0), bool)
@@ -137,6 +137,8 @@ class Symbols:
     patterns: np.ndarray
 
     def __post_init__(self) -> None:
+        for name in ("sequence", "patterns"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name)))
         check_shapes(self, sequence=("T",), patterns=("S", "n_hinges"))
         kinds = np.asarray(self.sequence).dtype.kind, np.asarray(self.patterns).dtype.kind
         if kinds[0] not in "iu" or kinds[1] != "b":
@@ -278,6 +280,8 @@ def transition_graph(found: Symbols, *, kind: str = "step") -> TransitionGraph:
     [[[1, 1], [1, 0]], [[0, 1], [1, 0]], [[2, 1], [1, 1]]]
     """
     one_of("kind", kind, _KINDS)
+    if not isinstance(found, Symbols):
+        raise TypeError(f"found: got {type(found).__name__}, expected Symbols, as `symbols` gives them")
     S = len(found.patterns)
     sequence = found.sequence if kind == "step" else found.runs()[0]
     counts = np.zeros((S, S), np.int64)
@@ -355,7 +359,11 @@ def block_entropies(sequence: ArrayLike, max_length: int = 12) -> BlockEntropies
     >>> analysis.block_entropies(coin, 4).rates.round(2)
     array([0.69, 0.69, 0.69, 0.69])
     """
+    if isinstance(sequence, Symbols):
+        raise TypeError("sequence: got Symbols; give its `sequence`, or the symbols of its `runs`")
     sequence = np.asarray(sequence)
+    if sequence.dtype.kind not in "iub":
+        raise ValueError(f"sequence: got dtype {sequence.dtype}, expected integers")
     max_length = as_integer("max_length", max_length)
     if sequence.ndim != 1 or len(sequence) < 2:
         raise ValueError(f"sequence: got shape {sequence.shape}, expected (T,) with T at least 2")

@@ -168,7 +168,7 @@ def analyze(
     (2000, 3, 0.6419)
     """
     hinge = as_hinge(latent)
-    n_steps = as_integer("n_steps", n_steps, 20)
+    n_steps, max_period = as_integer("n_steps", n_steps, 20), as_integer("max_period", max_period)
     transient = n_steps // 10
     with np.errstate(all="ignore"):
         states = orbit(hinge, z0, transient + n_steps)[transient:]

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..basics.checks import as_integer
+from ..basics.checks import as_integer, as_number, check_callable, show
 from ..engine import as_floats, jit, kernel
 from ..models.base import Hinge, Latent
-from .cycle import Collection, CycleSet, new_buffers, solve_for_cycle
+from .cycle import Collection, CycleSet, is_cycle_of, new_buffers, solve_for_cycle
 from .exhaustive import certify, exhaust
 from .hinge import Maps, as_hinge, maps_of, orbit, patterns_of
 from .regions import numbered, regions
@@ -233,16 +233,27 @@ def cycles(
     [2, 1, 2, 3, 6]
     """
     hinge = as_hinge(latent)
+    seed = as_integer("seed", seed, 0)
+    check_callable("progress", progress)
+    if seconds is not None:
+        seconds = as_number("seconds", seconds, least=0)
+    if resume is not None and not isinstance(resume, CycleSet):
+        raise TypeError(f"resume: got {type(resume).__name__}, expected CycleSet")
     max_period, patience = as_integer("max_period", max_period), as_integer("patience", patience)
     tries, n_threads = as_integer("tries", tries, 0), as_integer("n_threads", n_threads)
     if resume is not None and any(c.itinerary.shape[1] != len(hinge.d) for c in resume):
         raise ValueError("resume: got cycles of a map with another number of hinges")
-    periods = range(1, max_period + 1) if periods is None else periods
+    if periods is None:
+        periods = range(1, max_period + 1)
+    if isinstance(periods, str) or not isinstance(periods, Iterable):
+        raise TypeError(f"periods: got {show(periods)}, expected integers, as range(5, 9)")
     wanted = sorted({as_integer("periods", n) for n in periods})
     if not wanted:
         raise ValueError("periods: got none, expected integers at least 1")
     deadline = math.inf if seconds is None else time.monotonic() + seconds
     maps = maps_of(hinge)
+    if resume is not None and not all(is_cycle_of(maps, cycle) for cycle in resume):
+        raise ValueError("resume: got cycles of another map")
     collection = Collection(maps, resume or ())
     exhausted = set(resume.exhausted) if resume else set()
     if exhaustive:

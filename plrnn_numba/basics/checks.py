@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
+
 F = TypeVar("F", bound=Callable)
 PathLike: TypeAlias = str | os.PathLike[str]
 
 PACKAGE = __name__.partition(".")[0]
+
+
+def show(value: object) -> str:
+    """A value in an error message: short, on one line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def nearest(name: object, names: Iterable[str]) -> str:
@@ -35,20 +44,47 @@ def as_integer(name: str, value: Any, least: int = 1, most: int | None = None) -
         integer, fits = None, False
     if integer is None or not fits or integer < least or (most is not None and integer > most):
         bounds = f"at least {least}" if most is None else f"from {least} to {most}"
-        raise ValueError(f"{name}: got {value!r}, expected an integer {bounds}")
+        raise ValueError(f"{name}: got {show(value)}, expected an integer {bounds}")
     return integer
 
 
-def as_number(name: str, value: Any, above: float | None = None) -> float:
-    """Return a real number, which is not NaN, as a float; raise ValueError where it is none, or not above a bound."""
+def as_number(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> float:
+    """Return a finite real number as a float; raise ValueError where it is none, or out of bounds."""
     try:
-        number = float("nan") if isinstance(value, (bool, str, bytes)) else float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if number != number or (above is not None and not number > above):
-        wanted = "a number" if above is None else f"a number above {above:g}"
-        raise ValueError(f"{name}: got {value!r}, expected {wanted}")
+        number = math.nan if isinstance(value, (bool, str, bytes)) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    low = (above is not None and not number > above) or (least is not None and not number >= least)
+    if low or not math.isfinite(number):
+        bound = "" if above is None else f" above {above:g}"
+        bound = bound if least is None else f" at least {least:g}"
+        raise ValueError(f"{name}: got {show(value)}, expected a number{bound}")
     return number
+
+
+def as_rng(seed: Any, name: str = "seed") -> np.random.Generator:
+    """A generator from a seed, or the one that is given; raise ValueError for anything else."""
+    if isinstance(seed, np.random.Generator):
+        return seed
+    try:
+        return np.random.default_rng(as_integer(name, seed, 0))
+    except ValueError:
+        raise ValueError(
+            f"{name}: got {show(seed)}, expected an integer at least 0, or a numpy.random.Generator"
+        ) from None
+
+
+def as_path(name: str, value: Any) -> str:
+    """Return a path as a string; raise TypeError for what is none."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name}: got {show(value)}, expected a path")
+    return os.fsdecode(value)
+
+
+def check_callable(name: str, value: object) -> None:
+    """Raise TypeError unless a value can be called, or is None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name}: got {show(value)}, expected a function, or None")
 
 
 def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
@@ -56,7 +92,7 @@ def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
     names = list(allowed)
     if not isinstance(value, str) or value not in names:
         choice = ", ".join(map(repr, names))
-        raise ValueError(f"{name}: got {value!r}, allowed is one of {choice}{nearest(value, names)}")
+        raise ValueError(f"{name}: got {show(value)}, allowed is one of {choice}{nearest(value, names)}")
     return value
 
 

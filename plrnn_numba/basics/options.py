@@ -8,7 +8,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from .checks import nearest
+from .checks import nearest, show
 
 
 class ConfigError(ValueError):
@@ -44,8 +44,13 @@ def one_of(*names: str) -> Rule:
     return Rule(lambda x: x in names, "one of " + ", ".join(map(repr, names)), names)
 
 
+RULES = (at_least, above, between, within, one_of)
+
+
 def option(default: Any = dataclasses.MISSING, rule: Rule | None = None, help: str = "") -> Any:
-    """Declare a dataclass field with a rule and a line of help."""
+    """Declare a dataclass field with a rule, as ``at_least(1)``, and a line of help."""
+    if rule is not None and not isinstance(rule, Rule):
+        raise TypeError(f"rule: got {show(rule)}, expected one of {', '.join(f.__name__ for f in RULES)}")
     return dataclasses.field(default=default, metadata={"rule": rule, "help": help})
 
 
@@ -53,16 +58,11 @@ def join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def check_keys(given: Any, allowed: Iterable[str], path: str) -> None:
     """Raise ConfigError unless `given` is a mapping with known keys only."""
     allowed = list(allowed)
     if not isinstance(given, Mapping):
-        raise ConfigError(f"{path or 'configuration'}: got {_show(given)}, expected a mapping of {allowed}")
+        raise ConfigError(f"{path or 'config'}: got {show(given)}, expected a mapping of {allowed}")
     for key in given:
         if key not in allowed:
             choice = ", ".join(repr(a) for a in allowed) if allowed else "no key at all"
@@ -146,7 +146,7 @@ def read_value(hint: Any, value: Any, path: str, rule: Rule | None = None) -> An
         numbers = converted if isinstance(converted, tuple) else (converted,)
         if not all(rule.holds(x) for x in numbers):
             hint_name = nearest(value, rule.names) if isinstance(value, str) else ""
-            raise ConfigError(f"{path}: got {_show(value)}, allowed is {rule.allowed}{hint_name}")
+            raise ConfigError(f"{path}: got {show(value)}, allowed is {rule.allowed}{hint_name}")
     return converted
 
 
@@ -188,7 +188,7 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
     # In Python True is the integer 1; in a configuration it is a mistake.
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         if value != value or value in (float("inf"), float("-inf")):
-            raise ConfigError(f"{path}: got {_show(value)}, expected a finite number")
+            raise ConfigError(f"{path}: got {show(value)}, expected a finite number")
         return float(value)
     if hint is int and isinstance(value, float) and value.is_integer():
         return int(value)
@@ -198,7 +198,7 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
 
 
 def _wrong(hint: Any, value: Any, path: str) -> ConfigError:
-    return ConfigError(f"{path}: got {_show(value)}, expected {_describe(hint)}")
+    return ConfigError(f"{path}: got {show(value)}, expected {_describe(hint)}")
 
 
 def write(value: Any) -> Any:

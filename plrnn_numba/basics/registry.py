@@ -7,13 +7,13 @@ and an entry that says all else that other rooms must know. The file makes its e
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Generic, TypeVar
 
-from .checks import nearest
-from .options import ConfigError, Options, check_keys, join, read
+from .checks import nearest, show
+from .options import ConfigError, Options, join, read
 from .records import record
 
 
@@ -34,14 +34,26 @@ class Variant:
 V = TypeVar("V", bound=Variant)
 
 
+def _check_fields(options: type[Options]) -> None:
+    """Raise TypeError where a class declares options and is no dataclass: it would have its parent's fields alone."""
+    fields = {f.name for f in dataclasses.fields(options)}
+    declared = {name for name, value in vars(options).items() if isinstance(value, dataclasses.Field)}
+    if declared - fields:
+        raise TypeError(
+            f"{options.__name__}: {min(declared - fields)} is no field; put "
+            f"@dataclasses.dataclass(frozen=True, kw_only=True) before the class"
+        )
+
+
 class Family(Mapping[str, V], Generic[V]):
     """The variants of one kind: by name, as in a dict, and by the type of their parameters.
 
-    `argument` is what the parameters are called where one is handed over; `path` their key in a configuration.
+    `argument` is what the parameters are called where one is handed over; `path` their key in a configuration;
+    `verbs` are those that every variant must implement.
     """
 
-    def __init__(self, argument: str, path: str):
-        self.argument, self.path = argument, path
+    def __init__(self, argument: str, path: str, verbs: Iterable[Any] = ()):
+        self.argument, self.path, self._verbs = argument, path, tuple(verbs)
         self._by_name: dict[str, V] = {}
         self._by_type: dict[type, V] = {}
 
@@ -54,11 +66,23 @@ class Family(Mapping[str, V], Generic[V]):
     def __len__(self) -> int:
         return len(self._by_name)
 
+    @property
+    def types(self) -> tuple[type, ...]:
+        """The types of the parameters."""
+        return tuple(self._by_type)
+
     def register(self, variant: V) -> None:
         """Make a variant known to configurations, training and the command line.
 
         A module may register its own again, as a cell of a notebook does; the name of another's is taken.
         """
+        lacking = [verb.__name__ for verb in self._verbs if variant.parameters not in verb.registry]
+        if lacking:
+            raise TypeError(
+                f"{variant.name}: no implementation of {', '.join(lacking)} for {variant.parameters.__name__}; "
+                f"register a variant after its verbs"
+            )
+        _check_fields(variant.hyperparameters)
         before = self._by_name.get(variant.name)
         if before is not None:
             if before.parameters.__module__ != variant.parameters.__module__:
@@ -93,16 +117,19 @@ class Family(Mapping[str, V], Generic[V]):
             choice = ", ".join(map(repr, self._by_name))
             where = join(self.path, "name") if path is None else path
             raise ConfigError(
-                f"{where}: got {name!r}, allowed is one of {choice}{nearest(name, self._by_name)}"
+                f"{where}: got {name!r}, allowed is one of {choice}{nearest(name, self._by_name)}; "
+                f"one of your own is made known by importing its file (at a shell, --import)"
             )
         return self._by_name[name]
 
     def name_in(self, plain: Any) -> V:
         """The variant that a mapping names under "name"."""
+        choice = ", ".join(map(repr, self._by_name))
         if not isinstance(plain, Mapping):
-            check_keys(plain, ("name",), self.path)
+            raise ConfigError(
+                f'{self.path}: got {show(plain)}, expected a mapping with a "name", one of {choice}'
+            )
         if "name" not in plain:
-            choice = ", ".join(map(repr, self._by_name))
             raise ConfigError(f"{join(self.path, 'name')}: missing; allowed is one of {choice}")
         return self.named(plain["name"])
 

@@ -9,7 +9,10 @@ from ..basics.options import ConfigError
 
 
 def apply_changes(config: dict[str, Any], changes: list[str]) -> None:
-    """Set each ``path.of.key=value``; a value is JSON, or else a string."""
+    """Set each ``path.of.key=value``; a value is JSON, or else a string.
+
+    Where a name is changed, as of ``forcing.name``, the options of the former variant go with it.
+    """
     for change in changes:
         path, equals, text = change.partition("=")
         if not equals or not path:
@@ -25,6 +28,8 @@ def apply_changes(config: dict[str, Any], changes: list[str]) -> None:
             if not isinstance(child, dict):
                 raise ConfigError(f"--set: {path}: {key} is {child!r}, not a mapping")
             node = child
+        if last == "name" and node.get("name", value) != value:
+            node.clear()  # another variant has other options
         node[last] = value
 
 

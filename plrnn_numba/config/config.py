@@ -136,19 +136,19 @@ def _name_of(forcing: Forcing) -> str:
 def _read_latent_step(given: Any) -> LatentStep:
     if isinstance(given, LatentStep):
         return given
+    name = MODELS.name_in(given).name
     check_keys(given, ("name", "hyperparameters"), "latent_step")
-    return LatentStep(MODELS.name_in(given).name, given.get("hyperparameters"))
+    return LatentStep(name, given.get("hyperparameters"))
 
 
 def _read_observation(given: Any) -> Observation:
     """From the plain form, in which hyperparameters stand beside the name."""
     if isinstance(given, Observation):
         return given
-    if not isinstance(given, Mapping):
-        check_keys(given, ("name",), "observation")
-    name = given.get("name", "identity")
-    options = {k: v for k, v in given.items() if k != "name"}
-    return Observation(name, options)
+    if isinstance(given, Mapping) and "name" not in given:
+        given = {"name": "identity", **given}
+    name = OBSERVATIONS.name_in(given).name
+    return Observation(name, {k: v for k, v in given.items() if k != "name"})
 
 
 def _read_forcing(given: Any) -> Forcing | None:

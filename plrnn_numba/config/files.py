@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..basics.checks import PathLike
+from ..basics.checks import PathLike, as_path
 from ..basics.options import ConfigError
 
 
@@ -42,7 +42,7 @@ def _toml_value(value: Any) -> str:
 
 def read_config_file(path: PathLike) -> dict[str, Any]:
     """Plain data of a ``.json`` or ``.toml`` file, unchecked; raise ConfigError where it cannot be read."""
-    path = Path(path)
+    path = Path(as_path("path", path))
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:

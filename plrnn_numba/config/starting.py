@@ -6,18 +6,20 @@ import dataclasses
 import json
 
 from ..basics.options import Options, write
-from ..forcings.gtf import GTF
+from ..forcings.base import FORCINGS
 from ..models.base import MODELS
 from ..observations.base import OBSERVATIONS
 from .config import Config
 
 
-def starting_configuration(name: str, latent_dim: int | None = None) -> str:
+def starting_configuration(name: str, latent_dim: int | None = None, forcing: str = "GTF") -> str:
     """A configuration in TOML, each key with its help, that `train` reads."""
     model = MODELS[name]
     M = model.example_dim if latent_dim is None else latent_dim
     step = {"name": name, "hyperparameters": model.example}
-    config = Config.from_dict({"latent_dim": M, "latent_step": step})
+    force = {"name": forcing, **FORCINGS[forcing].example}
+    config = Config.from_dict({"latent_dim": M, "latent_step": step, "forcing": force})
+    assert config.forcing is not None
     helps = {f.name: f.metadata["help"] for f in dataclasses.fields(Config)}
     rules = {f.name: f.metadata["rule"] for f in dataclasses.fields(Config)}
 
@@ -39,9 +41,9 @@ def starting_configuration(name: str, latent_dim: int | None = None) -> str:
         f'name = "{config.observation.name}"  # {", ".join(OBSERVATIONS)}',
         *_lines(config.observation.hyperparameters),
         "",
-        '[forcing]  # or name = "STF" and interval = 16',
-        'name = "GTF"',
-        *_lines(GTF()),
+        "[forcing]",
+        f'name = "{forcing}"  # {", ".join(FORCINGS)}; each has options of its own',
+        *_lines(config.forcing),
     ]
     for name in ("training", "regularization", "evaluation"):
         lines += _section(name, getattr(config, name))

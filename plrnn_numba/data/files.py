@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..basics.checks import PathLike
+from ..basics.checks import PathLike, as_path
 from .mapped import is_large
 from .trials import DataError
 
 
 def load_array(path: PathLike) -> np.ndarray | list[np.ndarray]:
     """Read a series from .npy, .npz or .csv, or trials from a folder of them, in the order of names."""
-    path = Path(path)
+    path = Path(as_path("path", path))
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.suffix.lower() in (".npy", ".npz", ".csv"))
         if not files:
@@ -60,9 +60,18 @@ def _load_csv(path: Path) -> np.ndarray:
     """Columns of numbers, with or without one line of names above."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         first = lines.readline()
-    try:
-        [float(cell) for cell in first.strip().split(",")]
-        header = 0
-    except ValueError:
-        header = 1
+    cells = first.strip().split(",")
+    numbers = [_is_number(cell) for cell in cells]
+    if any(numbers) and not all(numbers):
+        column = numbers.index(False)
+        raise DataError(f"{path}: row 1, column {column + 1}: got {cells[column]!r}, expected a number")
+    header = 0 if all(numbers) else 1
     return np.loadtxt(path, delimiter=",", skiprows=header, ndmin=2)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from ..basics.checks import as_integer, as_number, one_of
+from ..basics.checks import as_integer, as_number, as_rng, one_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +87,7 @@ def simulate(
     """
     system = SYSTEMS[one_of("name", name, SYSTEMS)]
     n_steps = as_integer("n_steps", n_steps)
-    rng = np.random.default_rng(seed)
+    rng = as_rng(seed)
     step = system.dt if dt is None else as_number("dt", dt, above=0)
     start = np.array(system.start) + 0.1 * rng.standard_normal(len(system.start))
     times = system.transient + step * np.arange(n_steps)

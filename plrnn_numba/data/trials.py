@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..basics.checks import show
 from ..engine.arrays import FLOATS
 from .mapped import parts_of
 
@@ -42,20 +44,31 @@ def as_trials(name: str, X: Trials) -> list[np.ndarray]:
 
 
 def _is_list_of_trials(X: Trials) -> bool:
-    return isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) == 2
+    if not isinstance(X, (list, tuple)) or hasattr(X, "_fields"):
+        return False
+    return len(X) > 0 and np.ndim(X[0]) == 2
 
 
 def _as_real(name: str, value: Trials) -> np.ndarray:
+    if isinstance(value, (str, os.PathLike)) or hasattr(value, "files"):
+        raise DataError(
+            f"{name}: got {show(value)}, expected an array; plrnn_numba.data.load_array reads files"
+        )
+    if hasattr(value, "_fields"):
+        raise DataError(f"{name}: got {type(value).__name__}, expected an array of real numbers")
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise DataError(f"{name}: not an array: {error}") from None
     if array.dtype.kind not in "fiub":
-        raise DataError(f"{name}: got dtype {array.dtype}, expected real numbers")
+        of = "" if isinstance(value, np.ndarray) else f"{type(value).__name__} of "
+        raise DataError(f"{name}: got {of}dtype {array.dtype}, expected real numbers")
     return array if array.dtype in FLOATS else array.astype(np.float64)
 
 
-def check_trials(name: str, trials: list[np.ndarray], missing: bool = False) -> bool:
+def check_trials(
+    name: str, trials: list[np.ndarray], missing: bool = False, may_be_masked: bool = True
+) -> bool:
     """Raise DataError where there is nothing, or inf, or NaN unless it may be `missing`; say whether any is."""
     where = (lambda i: name) if len(trials) == 1 else (lambda i: f"{name}[{i}]")
     n_columns = max((trial.shape[1] for trial in trials), default=0)
@@ -77,7 +90,7 @@ def check_trials(name: str, trials: list[np.ndarray], missing: bool = False) -> 
                 row, column = np.argwhere(bad)[0]
                 hint = (
                     ""
-                    if missing or np.isinf(part[row, column])
+                    if missing or not may_be_masked or np.isinf(part[row, column])
                     else '; "missing": "mask" takes NaN as missing'
                 )
                 raise DataError(
@@ -98,7 +111,7 @@ def inputs_of_trials(name: str, inputs: Trials | None, of: str, trials: list[np.
     if inputs is None:
         return [np.zeros((len(trial), 0), np.float32) for trial in trials]
     drives = as_trials(name, inputs)
-    check_trials(name, drives)
+    check_trials(name, drives, may_be_masked=False)
     if [len(d) for d in drives] != [len(t) for t in trials]:
         raise DataError(
             f"{name}: got trials of {[len(d) for d in drives][:5]} rows, but {of} has "

@@ -25,10 +25,11 @@ def as_floats(
     """
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            raise TypeError
     except (TypeError, ValueError):
         raise TypeError(f"{name}: got {type(value).__name__}, expected an array of real numbers") from None
+    if array.dtype.kind not in "fiub":
+        kind = f" of dtype {array.dtype}" if isinstance(value, np.ndarray) else ""
+        raise TypeError(f"{name}: got {type(value).__name__}{kind}, expected an array of real numbers")
     if dtype is None:
         dtype = array.dtype if array.dtype in FLOATS else np.float64
     if shape is not None:

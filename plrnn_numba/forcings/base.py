@@ -15,7 +15,7 @@ import numpy as np
 
 from ..basics.options import ConfigError, Options, at_least, option
 from ..basics.registry import Family, Variant
-from ..engine import implements, verb
+from ..engine import as_floats, implements, verb
 from ..models.base import Latent
 from ..observations.base import Observation
 
@@ -68,15 +68,20 @@ FORCINGS: Family[Variant] = Family("forcing", "forcing")
 
 def as_forcing(forcing: object) -> Forcing | None:
     """A forcing of a registered kind, or None, as it is; raise TypeError for anything else."""
-    if forcing is not None and not isinstance(forcing, Forcing):
+    if forcing is not None and type(forcing) not in FORCINGS.types:
         known = ", ".join(variant.parameters.__name__ for variant in FORCINGS.values())
         raise TypeError(f"forcing: got {type(forcing).__name__}, allowed are {known}, None")
-    return forcing
+    return forcing  # type: ignore[return-value]
 
 
 def forcing_weights(forcing: Forcing | None, n_steps: int) -> np.ndarray:
-    """``a (n_steps,)`` of a forcing, or of None, which never forces."""
-    return np.zeros(n_steps) if forcing is None else forcing.weights(n_steps)
+    """``a (n_steps,)`` of a forcing, or of None, which never forces; raise ValueError where it is no such array."""
+    if forcing is None:
+        return np.zeros(n_steps)
+    a = as_floats("forcing.weights", forcing.weights(n_steps), np.float64, (n_steps,))
+    if not ((a >= 0) & (a <= 1)).all() or a[:1].any():
+        raise ValueError("forcing.weights: expected numbers from 0 to 1, the first of them 0")
+    return a
 
 
 def adaptation_of(forcing: Forcing | None, latent: Latent, observation: Observation) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..basics.checks import as_integer
 from ..basics.options import ConfigError, at_least, one_of, option, within
 from ..basics.registry import Variant
 from ..engine import offers
@@ -55,7 +56,9 @@ class GTF(Forcing):
 
     def weights(self, n_steps: int) -> np.ndarray:
         """``a (n_steps,)``: alpha for every t > 0, and 0 at t = 0; an adaptive alpha starts at 1."""
-        a = np.full(n_steps, float(self.alpha) if self.method == "constant" else 1.0)
+        a = np.full(
+            as_integer("n_steps", n_steps, 0), float(self.alpha) if self.method == "constant" else 1.0
+        )
         a[:1] = 0
         return a
 

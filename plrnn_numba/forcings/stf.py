@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from ..basics.checks import as_integer
 from ..basics.options import at_least, option
 from ..basics.registry import Variant
 from .base import FORCINGS, Forcing
@@ -31,7 +32,7 @@ class STF(Forcing):
 
     def weights(self, n_steps: int) -> np.ndarray:
         """``a (n_steps,)``: 1 where t is a positive multiple of the interval, else 0."""
-        t = np.arange(n_steps)
+        t = np.arange(as_integer("n_steps", n_steps, 0))
         return ((t % self.interval == 0) & (t > 0)).astype(np.float64)
 
 

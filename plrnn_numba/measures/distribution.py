@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..basics.checks import as_integer, one_of
+from ..basics.checks import as_integer, as_rng, one_of
 from .common import as_pair, undefined, why_not_finite
 
 
@@ -75,7 +75,7 @@ def statistical_error(
     if variant == "dimwise":
         gaps = np.abs(np.quantile(X, at, axis=0) - np.quantile(Y, at, axis=0)).mean(axis=0)
         return float((2 * gaps / np.ptp(X, axis=0)).mean())
-    axes = np.random.default_rng(seed).standard_normal((directions, X.shape[1]))
+    axes = as_rng(seed).standard_normal((directions, X.shape[1]))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     total = 0.0
     for axis in axes:

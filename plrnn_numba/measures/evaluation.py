@@ -9,10 +9,11 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..basics.checks import as_integer, renamed, warn
+from ..basics.checks import as_integer, as_number, renamed, warn
 from ..basics.records import record
 from ..engine import as_floats
-from ..model import Model, predict
+from ..model import Model, as_model, predict
+from ..observations.base import n_observed
 from .prediction import prediction_error
 from .spectra import hellinger_distance
 from .state_space import state_space_divergence
@@ -34,9 +35,10 @@ class Evaluation:
     n_diverged: int
     n_steps: int
 
-    @property
-    def steps(self) -> int:
+    def __getattr__(self, name: str) -> int:
         """The former name of `n_steps`."""
+        if name != "steps":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         warn("Evaluation.steps is now n_steps", DeprecationWarning)
         return self.n_steps
 
@@ -102,7 +104,10 @@ def evaluate(
     >>> len(found.each["D_H"]), found.n_diverged
     (3, 0)
     """
-    X = as_floats("X", X, None, ("T", "N"))
+    model = as_model(model)
+    N, K = n_observed(model.observation), model.latent.C.shape[1]
+    X = as_floats("X", X, None, ("T", N))
+    bins, smoothing = as_integer("bins", bins), as_number("smoothing", smoothing, least=0)
     steps = min(as_integer("n_steps", n_steps, 2), len(X))
     n_orbits = as_integer("n_orbits", n_orbits)
     starts = np.arange(0, len(X) - steps + 1, steps)
@@ -115,7 +120,7 @@ def evaluate(
         )
     drives = None
     if inputs is not None:
-        inputs = as_floats("inputs", inputs, None, (len(X), "K"))
+        inputs = as_floats("inputs", inputs, None, (len(X), K))
         drives = np.stack([inputs[s : s + steps] for s in starts])
     n = min(as_integer("prediction_steps", prediction_steps), steps - 1)
     rows = []

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..basics.checks import as_integer, as_number, one_of, renamed
+from ..basics.checks import as_integer, as_number, as_rng, one_of, renamed
 from ..dynamics import generate
 from ..engine import as_floats
-from ..model import Model, initial_state, observe, predict
-from ..observations.base import n_reached
+from ..model import Model, as_model, initial_state, observe, predict
+from ..observations.base import n_observed, n_reached
 from .common import as_pair
 
 # Starts of a prediction error that are run at a time.
@@ -70,7 +70,8 @@ def prediction_error(
     if variant == "mtf":
         raise ValueError("variant: got 'mtf', which gives an error for each step; call prediction_errors")
     one_of("variant", variant, ("pe", "dynamix-pe"))
-    X, n, drives = _checked(X, n_steps, inputs)
+    model = as_model(model)
+    X, n, drives = _checked(model, X, n_steps, inputs)
     n_starts = 1 if variant == "dynamix-pe" else len(X) - n
     total = 0.0
     with warnings.catch_warnings():
@@ -129,8 +130,9 @@ def prediction_errors(
     True
     """
     one_of("variant", variant, ("pe", "mtf"))
-    X, n, drives = _checked(X, n_steps, inputs)
-    rng = np.random.default_rng(seed)
+    model = as_model(model)
+    X, n, drives = _checked(model, X, n_steps, inputs)
+    rng = as_rng(seed)
     reached = n_reached(model.observation)
     total = np.zeros(n)
     with warnings.catch_warnings():
@@ -148,14 +150,14 @@ def prediction_errors(
 
 
 def _checked(
-    X: ArrayLike, n_steps: int, inputs: ArrayLike | None
+    model: Model, X: ArrayLike, n_steps: int, inputs: ArrayLike | None
 ) -> tuple[np.ndarray, int, np.ndarray | None]:
     """The true orbit, the number of steps, and the inputs of each start's steps."""
-    X = as_floats("X", X, None, ("T", "N"))
+    X = as_floats("X", X, None, ("T", n_observed(model.observation)))
     n = as_integer("n_steps", n_steps, 1, len(X) - 1)
     if inputs is None:
         return X, n, None
-    inputs = as_floats("inputs", inputs, None, (len(X), "K"))
+    inputs = as_floats("inputs", inputs, None, (len(X), model.latent.C.shape[1]))
     return X, n, np.lib.stride_tricks.sliding_window_view(inputs, n, axis=0).transpose(0, 2, 1)
 
 

@@ -11,7 +11,7 @@ from scipy.fft import rfft
 from scipy.integrate import trapezoid
 from scipy.ndimage import correlate1d, gaussian_filter1d
 
-from ..basics.checks import one_of, warn
+from ..basics.checks import as_number, one_of, warn
 from ..engine import as_floats
 from .common import as_pair, undefined, why_not_finite
 
@@ -27,6 +27,8 @@ def power_spectra(X: ArrayLike, *, smoothing: float = 20.0, mode: Mode = "reflec
     smoothing goes on beyond the ends, in SciPy's words.
     """
     X = as_floats("X", X, np.float64, ("T", "N"))
+    smoothing = as_number("smoothing", smoothing, least=0)
+    one_of("mode", mode, ("reflect", "mirror"))
     rows = np.ascontiguousarray(X.T)
     size = np.maximum(1.0, np.abs(rows).max(axis=1))
     rows = rows - rows.mean(axis=1, keepdims=True)
@@ -96,6 +98,7 @@ def hellinger_distance(
         return spectral_correlation(X, Y, smoothing=smoothing, variant=variant)
     X, Y = as_pair(X, Y, same_length=True)
     one_of("variant", variant, _DISTANCES)
+    smoothing = None if smoothing is None else as_number("smoothing", smoothing, least=0)
     reason = why_not_finite(Y)
     if reason:
         return undefined("D_H", reason)
@@ -162,6 +165,7 @@ def spectral_correlation(
     """
     X, Y = as_pair(X, Y, same_length=True)
     one_of("variant", variant, _CORRELATIONS)
+    smoothing = None if smoothing is None else as_number("smoothing", smoothing, least=0)
     reason = why_not_finite(Y)
     if reason:
         return undefined("spectral_correlation", reason)

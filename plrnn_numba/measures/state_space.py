@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
-from ..basics.checks import as_integer, as_number, one_of, warn
+from ..basics.checks import as_integer, as_number, as_rng, one_of, warn
 from .common import as_pair, undefined, why_not_finite
 
 # Added to the count of every cell, as the public implementations of the field do.
@@ -185,7 +185,7 @@ def _mixture_divergence(
     X, Y = X[:_COMPONENTS], Y[:_COMPONENTS]
     if variant == "mtf-reversed":
         X, Y = Y, X
-    rng = np.random.default_rng(seed)
+    rng = as_rng(seed)
 
     def draws_from(A: np.ndarray) -> np.ndarray:
         return A[rng.integers(0, len(A), samples)] + sigma * rng.standard_normal((samples, A.shape[1]))

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ..basics.checks import as_integer
 from ..basics.options import Options, option
 from ..basics.records import record
 from ..basics.registry import Family, Variant
@@ -113,7 +114,7 @@ class LatentStepModel(Variant):
     """A latent step model's entry.
 
     `initialize(hyperparameters, M, K, rng)` gives parameters in float64. `shapes(latent)` gives the shape
-    that each array must have, given M and K by C's, and H by h2's; it raises ValueError for a wrong flag.
+    that each array must have, given M and K by C's, and H by h2's; it raises ValueError for a wrong flag or number.
     `example_dim` is a latent dimension that goes with the example.
 
     What a model may or may not have: `unit_rows` names the arrays whose rows belong to one unit each, which manifold
@@ -129,7 +130,11 @@ class LatentStepModel(Variant):
     autoregressive_diagonal: Callable[[Any], tuple[np.ndarray, np.ndarray | None]] = _no_diagonal
 
 
-MODELS: Family[LatentStepModel] = Family("latent", "latent_step")
+MODELS: Family[LatentStepModel] = Family(
+    "latent",
+    "latent_step",
+    (step_kernel, state_gradient, parameter_gradient, jacobian_kernel, hinge_form),
+)
 
 
 # --- parameters from the outside -------------------------------------------------------------------
@@ -150,9 +155,22 @@ def _field_types(cls: Any) -> dict[str, type]:
     return typing.get_type_hints(cls)
 
 
+def _as_flag(name: str, value: Any, kind: type) -> Any:
+    """A flag, or a number that is no array, in Python's own type: np.bool_, np.int64 would each be new to numba."""
+    if kind is not bool:
+        return kind(as_integer(name, value, -(2**62))) if kind is int else kind(value)
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name}: got {value!r}, expected true or false")
+    return bool(value)
+
+
 def as_latent(latent: Latent) -> Latent:
     """Check the parameters of a latent step model, or of a whole model, and make them fit for kernels."""
     latent = latent_of(latent)
+    if type(latent) not in MODELS.types:
+        hint = "; give its `model`" if hasattr(latent, "best_model") else ""
+        known = ", ".join(t.__name__ for t in MODELS.types)
+        raise TypeError(f"latent: got {type(latent).__name__}, allowed are {known} and Model{hint}")
     model = MODELS.of(latent)
     name = type(latent).__name__
     cls: Any = type(latent)
@@ -160,8 +178,7 @@ def as_latent(latent: Latent) -> Latent:
     given = {f: v for f, v in latent._asdict().items() if types[f] is np.ndarray}
     dtype = common_dtype(name, given)
     arrays = {f: as_floats(f"{name}.{f}", v, dtype) for f, v in given.items()}
-    # np.bool_, np.int64, ...: each would be a new type for numba.
-    flags = {f: types[f](v) for f, v in latent._asdict().items() if f not in given}
+    flags = {f: _as_flag(f"{name}.{f}", v, types[f]) for f, v in latent._asdict().items() if f not in given}
     for field, ndim in (("A", 1), ("C", 2), ("h2", 1)):
         if field in arrays and arrays[field].ndim != ndim:
             raise ValueError(f"{name}.{field}: got shape {arrays[field].shape}, expected {ndim} dimension(s)")

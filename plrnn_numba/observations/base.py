@@ -111,7 +111,21 @@ class ObservationModel(Variant):
     inverse: Callable[[Any], np.ndarray] = _no_inverse
 
 
-OBSERVATIONS: Family[ObservationModel] = Family("observation", "observation")
+OBSERVATIONS: Family[ObservationModel] = Family(
+    "observation",
+    "observation",
+    (
+        signal_kernel,
+        pulled_kernel,
+        start_kernel,
+        observe_kernel,
+        observe_gradient,
+        keeps_unforced,
+        observation_parameter_gradient,
+        signal_parameter_gradient,
+        update_inverse,
+    ),
+)
 
 # --- outside the kernels ---------------------------------------------------------------------------
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..basics.checks import PathLike
+from ..basics.checks import PathLike, as_path
 from ..config import Config
 from ..model import Model, Scaling, as_model
-from ..models.base import MODELS
+from ..models.base import MODELS, Latent
 from ..observations.base import OBSERVATIONS
 from .versions import versions
 
@@ -58,12 +58,18 @@ def _save(path: PathLike, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -
 
 
 def _load(path: PathLike, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    path = Path(path)
+    path = Path(as_path("path", path))
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
+    if path.is_dir():
+        raise ValueError(f"{path}: got a folder, expected a file; a run's last model is its model.npz")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path}: not a {kind} file: it is no .npz archive")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
+        if "meta" not in arrays:
+            raise ValueError("it holds arrays, and no description of what they are")
         meta = json.loads(arrays.pop("meta").tobytes())
         if meta["kind"] == kind and meta["format"] <= FORMAT:
             return arrays, meta
@@ -103,8 +109,11 @@ def save_model(path: PathLike, model: Model, config: Config | Mapping[str, Any] 
     >>> np.array_equal(pl.load_model(path).latent.W, model.latent.W)
     True
     """
-    model = as_model(model)
+    path, model = Path(as_path("path", path)), as_model(model)
+    config = None if config is None else Config.from_dict(config)
     latent, observation, scaling = model
+    if config is not None:
+        _check_config_of(config, latent)
     arrays, flags = {}, {}
     for field, value in latent._asdict().items():
         if isinstance(value, np.ndarray):
@@ -120,10 +129,21 @@ def save_model(path: PathLike, model: Model, config: Config | Mapping[str, Any] 
         "latent_step": MODELS.of(latent).name,
         "flags": flags,
         "observation": type(observation).__name__,
-        "config": None if config is None else Config.from_dict(config).to_dict(),
+        "config": None if config is None else config.to_dict(),
         "versions": versions(),
     }
     _save(path, arrays, meta)
+
+
+def _check_config_of(config: Config, latent: Latent) -> None:
+    """Raise ValueError where a configuration is of another model than the one that it is to be kept with."""
+    name, M = MODELS.of(latent).name, len(latent.A)
+    for key, given, has in (
+        ("latent_step.name", config.latent_step.name, name),
+        ("latent_dim", config.latent_dim, M),
+    ):
+        if given != has:
+            raise ValueError(f"config: {key} is {given!r}, but that of the model is {has!r}")
 
 
 def load_model(path: PathLike) -> Model:

@@ -46,6 +46,8 @@ class Origin:
             raise RunError(f"--hold-out: got {self.hold_out:g}, allowed is from 0 to below 1")
         if self.data is None and self.system is None:
             raise RunError("nothing to train on: give --data FILE or --system NAME")
+        if self.test_inputs and not self.test:
+            raise RunError("--test-inputs: they belong to a --test, and there is none")
         if self.system is not None:
             if self.inputs or self.test or self.test_inputs:
                 raise RunError("--system: makes its own data; leave --inputs and --test out")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..basics.checks import as_integer
+from ..basics.checks import as_integer, as_rng
 from ..config import Config
 from ..initialize import initialize
 from ..model import Model
@@ -56,7 +56,7 @@ def init_model(
     config = Config.from_dict(config)
     step, observation = config.latent_step, config.observation
     sizes = (config.latent_dim, as_integer("n_observed", n_observed), as_integer("n_inputs", n_inputs, 0))
-    rng = np.random.default_rng(config.seed if seed is None else seed)
+    rng = as_rng(config.seed if seed is None else seed)
     return initialize(
         step.name,
         step.hyperparameters,

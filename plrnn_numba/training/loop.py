@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..basics.checks import warn
+from ..basics.checks import check_callable, warn
 from ..config import Config
 from ..data import Trials, mapping_of, release
 from ..engine import from_vector, to_vector
@@ -173,6 +173,7 @@ class Trainer:
 
     def run(self, callback: Callback | None = None, progress: bool = True) -> FitResult:
         """Train to the end, or until something ends it."""
+        check_callable("callback", callback)
         self.warm_up()
         begin = time.perf_counter()
         try:
@@ -267,5 +268,6 @@ def fit(
     >>> result.status, bool(result.history["loss"][-1] < result.history["loss"][0])
     ('finished', True)
     """
+    check_callable("callback", callback)  # before the data are looked at
     trainer = Trainer(X, config, inputs, validation=validation, validation_inputs=validation_inputs)
     return trainer.run(callback, progress)

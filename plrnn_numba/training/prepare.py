@@ -40,6 +40,8 @@ def prepare(
     validation_inputs: Trials | None,
 ) -> TrainingData:
     """Check the arguments of `fit`, and make of them what a training works on; raise DataError."""
+    if validation is None and validation_inputs is not None:
+        raise DataError("validation_inputs: got some, but no validation that they belong to")
     trials = as_trials("X", X)
     masked = check_trials("X", trials, missing=config.missing == "mask")
     drives = inputs_of_trials("inputs", inputs, "X", trials)

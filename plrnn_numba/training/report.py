@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from ..basics.checks import one_of
 from ..basics.records import fields_of, record, shown
 from ..measures import Evaluation
 from ..model import Model
 from .penalties import Found
 
+STATUSES = ("finished", "early", "diverged", "stopped", "interrupted")
 MEASURES = ("D_stsp", "D_H", "PE")
 
 # The one list of an epoch's numbers: of the history, of a checkpoint's rows, and of a run's metrics.csv.
@@ -51,6 +53,9 @@ class EpochReport:
         """The epoch's number, from 1 on."""
         return int(self.row["epoch"])
 
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *COLUMNS]
+
     def __getattr__(self, name: str) -> float:
         if name in COLUMNS:
             return self.row[name]
@@ -88,6 +93,15 @@ class FitResult:
     seed: int
     compile_seconds: float
     seconds: float
+
+    def __post_init__(self) -> None:
+        one_of("FitResult.status", self.status, STATUSES)
+        for name in ("model", "best_model"):
+            if not isinstance(getattr(self, name), Model):
+                raise TypeError(f"FitResult.{name}: got {type(getattr(self, name)).__name__}, expected Model")
+        lacking = [name for name in COLUMNS if name not in self.history]
+        if lacking:
+            raise ValueError(f"FitResult.history: has no column {lacking[0]!r}")
 
     def __repr__(self) -> str:
         n = len(self.history["epoch"])

@@ -79,6 +79,9 @@ class State:
 
     def restore(self, plain: dict[str, Any]) -> None:
         """Take over what `to_dict` of a training with the same configuration returned."""
+        lacking = [name for name in (*self._arrays(), "rows", "progress") if name not in plain]
+        if lacking:
+            raise ValueError(f"state: has no {lacking[0]!r}; expected what `state` of a Trainer returned")
         for name, array in self._arrays().items():
             given = np.asarray(plain[name])
             if given.shape != array.shape:

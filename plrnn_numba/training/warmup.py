@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ..basics.checks import show
 from ..bptt import loss_and_grad
 from ..dynamics import generate, jacobian, step
 from ..engine import LANES
@@ -52,6 +53,9 @@ def warmup(
     >>> list(pl.warmup(["PLRNN"], observations=["identity"]))
     ['PLRNN']
     """
+    for argument, given in (("models", models), ("observations", observations), ("dtypes", dtypes)):
+        if isinstance(given, str) or not isinstance(given, (Iterable, type(None))):
+            raise TypeError(f"{argument}: got {show(given)}, expected a list of names")
     names = [MODELS.named(name).name for name in (MODELS if models is None else models)]
     observed = [
         OBSERVATIONS.named(name).name for name in (OBSERVATIONS if observations is None else observations)

@@ -37,9 +37,10 @@ def make_windows(
     """Scale and join the trials; raise DataError where none is long enough."""
     lengths = np.array([len(trial) for trial in trials])
     if lengths.max() <= n_steps:
+        turned = "; rows are times: is X transposed?" if trials[0].shape[1] > lengths.max() else ""
         raise DataError(
             f"X: the longest trial has {lengths.max()} rows, but training.sequence_length {n_steps} "
-            f"needs {n_steps + 1}; lower training.sequence_length"
+            f"needs {n_steps + 1}; lower training.sequence_length{turned}"
         )
     if stays_on_disk(trials) and not masked:
         X = np.asarray(trials[0])

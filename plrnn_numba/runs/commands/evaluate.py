@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...basics.options import ConfigError
 from ...data import DataError, as_trials, load_array
 from ...observations.base import n_observed
 from ..errors import CommandError
@@ -32,6 +33,10 @@ def _evaluate(options: argparse.Namespace) -> int:
         X = load_array(options.data)
         inputs = load_array(options.inputs) if options.inputs else None
         X, inputs = _longest(as_trials("--data", X), inputs)
+    elif options.inputs:
+        raise CommandError(
+            "--inputs: they belong to --data, and there is none; the run's own series has its own"
+        )
     else:
         X, inputs = run.test_data()
     model = run.model()
@@ -48,6 +53,8 @@ def _evaluate(options: argparse.Namespace) -> int:
             changes[f"n_{name}"] = value
     try:
         found = run.evaluate(X, inputs, **changes)
+    except ConfigError:
+        raise
     except ValueError as error:  # constant, NaN, too short: of the data
         raise DataError(f"--data: {error}") from None
     if options.json:

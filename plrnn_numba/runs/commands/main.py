@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
             default=[],
             dest="own",
             metavar="FILE",
-            help="a .py file, or a module, with a model of your own; it is run",
+            help="a .py file, or a module, with a model, an observation model or a forcing of your own; it is run; may be given twice",
         )
         added.set_defaults(command=command)
         return added
