@@ -208,12 +208,12 @@ def symbols(latent: Latent, orbit: ArrayLike) -> Symbols:
 
 
 def numbered(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct rows of patterns (T, K), and the number of each row among them (T,)."""
-    K = patterns.shape[1]
-    if K == 0:
+    """The distinct rows of patterns (T, n_hinges), and the number of each row among them (T,)."""
+    n_hinges = patterns.shape[1]
+    if n_hinges == 0:
         return patterns[:1], np.zeros(len(patterns), np.int64)
     packed = np.packbits(patterns, axis=1)
-    if K <= 64:  # one number a row, which sorts much faster than a row
+    if n_hinges <= 64:  # one number a row, which sorts much faster than a row
         numbers = np.zeros((len(packed), 8), np.uint8)
         numbers[:, : packed.shape[1]] = packed
         _, first, sequence = np.unique(numbers.view(np.uint64)[:, 0], return_index=True, return_inverse=True)

@@ -232,52 +232,61 @@ def cycles(
     >>> [len(found.of_period(n)) for n in range(1, 6)]  # 2^n fixed points of the n-th iterate
     [2, 1, 2, 3, 6]
     """
-    hinge = as_hinge(latent)
-    seed = as_integer("seed", seed, 0)
+    hinge, seed = as_hinge(latent), as_integer("seed", seed, 0)
     check_callable("progress", progress)
-    if seconds is not None:
-        seconds = as_number("seconds", seconds, least=0)
-    if resume is not None and not isinstance(resume, CycleSet):
-        raise TypeError(f"resume: got {type(resume).__name__}, expected CycleSet")
     max_period, patience = as_integer("max_period", max_period), as_integer("patience", patience)
     tries, n_threads = as_integer("tries", tries, 0), as_integer("n_threads", n_threads)
-    if resume is not None and any(c.itinerary.shape[1] != len(hinge.d) for c in resume):
-        raise ValueError("resume: got cycles of a map with another number of hinges")
-    if periods is None:
-        periods = range(1, max_period + 1)
-    if isinstance(periods, str) or not isinstance(periods, Iterable):
-        raise TypeError(f"periods: got {show(periods)}, expected integers, as range(5, 9)")
-    wanted = sorted({as_integer("periods", n) for n in periods})
-    if not wanted:
-        raise ValueError("periods: got none, expected integers at least 1")
-    deadline = math.inf if seconds is None else time.monotonic() + seconds
+    wanted = _wanted_periods(max_period, periods)
+    n_steps = min(max(200 * wanted[-1], 2000), 20_000)
+    if orbit_steps is not None:
+        n_steps = as_integer("orbit_steps", orbit_steps, 2)
+    deadline = math.inf
+    if seconds is not None:
+        deadline = time.monotonic() + as_number("seconds", seconds, least=0)
     maps = maps_of(hinge)
-    if resume is not None and not all(is_cycle_of(maps, cycle) for cycle in resume):
-        raise ValueError("resume: got cycles of another map")
-    collection = Collection(maps, resume or ())
-    exhausted = set(resume.exhausted) if resume else set()
+    before = _known_cycles(maps, resume)
+    collection, exhausted, followed = Collection(maps, before), set(before.exhausted), dict(before.tries)
     if exhaustive:
         pool = regions(hinge)
         for n in wanted:
-            if (
-                n not in exhausted
-                and time.monotonic() < deadline
-                and exhaust(hinge, maps, n, pool, collection)
-            ):
+            if n in exhausted or time.monotonic() >= deadline:
+                continue
+            if exhaust(hinge, maps, n, pool, collection):
                 exhausted.add(n)
-    followed = dict(resume.tries) if resume else {}
     left = [n for n in wanted if n not in exhausted]
     if left and tries:
         searches = [_PeriodSearch(maps, n, seed, followed.get(n, 0)) for n in left]
-        steps = min(max(200 * wanted[-1], 2000), 20_000)
-        if orbit_steps is not None:
-            steps = as_integer("orbit_steps", orbit_steps, 2)
-        guesses = _Guesses(hinge, z0, max(steps, 4 * left[-1]), seed)
+        guesses = _Guesses(hinge, z0, max(n_steps, 4 * left[-1]), seed)
         _search_in_turns(searches, guesses, collection, tries, patience, deadline, n_threads, progress)
         followed |= {s.n: s.followed for s in searches}
     found = collection.sorted()
     certificates = {n: certify(hinge, n, found, exhausted) for n in wanted}
     return CycleSet(found, frozenset(exhausted), certificates, followed)
+
+
+def _wanted_periods(max_period: int, periods: Iterable[int] | None) -> list[int]:
+    """The periods that are asked for, in order."""
+    if periods is None:
+        return list(range(1, max_period + 1))
+    if isinstance(periods, str) or not isinstance(periods, Iterable):
+        raise TypeError(f"periods: got {show(periods)}, expected integers, as range(5, 9)")
+    wanted = sorted({as_integer("periods", n) for n in periods})
+    if not wanted:
+        raise ValueError("periods: got none, expected integers at least 1")
+    return wanted
+
+
+def _known_cycles(maps: Maps, resume: CycleSet | None) -> CycleSet:
+    """What an earlier call has found, or nothing; raise where it is of another map."""
+    if resume is None:
+        return CycleSet((), frozenset(), {}, {})
+    if not isinstance(resume, CycleSet):
+        raise TypeError(f"resume: got {type(resume).__name__}, expected CycleSet")
+    if any(cycle.itinerary.shape[1] != len(maps.d) for cycle in resume):
+        raise ValueError("resume: got cycles of a map with another number of hinges")
+    if not all(is_cycle_of(maps, cycle) for cycle in resume):
+        raise ValueError("resume: got cycles of another map")
+    return resume
 
 
 class _PeriodSearch:
