@@ -34,7 +34,10 @@ def as_floats(
         dtype = array.dtype if array.dtype in FLOATS else np.float64
     if shape is not None:
         check_shape(name, array, shape)
-    return np.require(array, np.dtype(dtype).newbyteorder("="), ["C", "A", "W", "E"])
+    wanted = np.dtype(dtype).newbyteorder("=")
+    if type(array) is np.ndarray and array.dtype == wanted and array.flags.carray:
+        return array  # most arrays, most of the time
+    return np.require(array, wanted, ["C", "A", "W", "E"])
 
 
 def check_shape(name: str, array: np.ndarray, shape: Sequence[int | str]) -> None:
