@@ -111,13 +111,12 @@ class Family(Mapping[str, V], Generic[V]):
                 f"{self.argument}: got {type(parameters).__name__}, allowed are {known}"
             ) from None
 
-    def named(self, name: Any, path: str | None = None) -> V:
+    def named(self, name: Any) -> V:
         """The variant of a name that somebody gave; raise ConfigError, with the nearest name, where there is none."""
         if not isinstance(name, str) or name not in self._by_name:
             choice = ", ".join(map(repr, self._by_name))
-            where = join(self.path, "name") if path is None else path
             raise ConfigError(
-                f"{where}: got {name!r}, allowed is one of {choice}{nearest(name, self._by_name)}; "
+                f"{join(self.path, 'name')}: got {name!r}, allowed is one of {choice}{nearest(name, self._by_name)}; "
                 f"one of your own is made known by importing its file (at a shell, --import)"
             )
         return self._by_name[name]

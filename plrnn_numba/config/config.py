@@ -157,16 +157,16 @@ def _read_forcing(given: Any) -> Forcing | None:
     return given if isinstance(given, Forcing) else FORCINGS.read(given)
 
 
-def describe(cls: type[Options], indent: str = "    ") -> str:
+def describe(cls: type[Options]) -> str:
     """The options of a dataclass as numpydoc parameters, from their help and rules."""
     lines = []
     for field in dataclasses.fields(cls):
         rule, help = field.metadata.get("rule"), field.metadata.get("help", "")
         default = field.default
         optional = "" if default is dataclasses.MISSING else ", optional"
-        lines.append(f"{indent}{field.name} : {field.type}{optional}")
+        lines.append(f"    {field.name} : {field.type}{optional}")
         allowed = f"; {rule.allowed}" if rule else ""
-        lines.append(f"{indent}    {help[:1].upper() + help[1:]}{allowed}.")
+        lines.append(f"        {help[:1].upper() + help[1:]}{allowed}.")
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
-from ..basics.options import ConfigError, Options, above, at_least, one_of, option, read
+from ..basics.options import Options, above, at_least, one_of, option, read
 from ..basics.registry import Family
 from ..models.base import MODELS, LatentStepModel
 from ..observations.base import OBSERVATIONS
@@ -44,8 +44,6 @@ class Observation(Options):
 
 def _read_hyperparameters(choice: Any, family: Family) -> None:
     """Replace a choice's plain hyperparameters by those of the variant that it names."""
-    if not isinstance(choice.name, str):
-        raise ConfigError(f"{family.path}.name: got {choice.name!r}, expected a string")
     kind = family.named(choice.name).hyperparameters
     given = {} if choice.hyperparameters is None else choice.hyperparameters
     object.__setattr__(choice, "hyperparameters", read(kind, given))
