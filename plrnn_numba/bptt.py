@@ -21,6 +21,7 @@ from .engine import (
     as_floats,
     borrowed,
     by_columns,
+    check_finite,
     elements,
     from_vector,
     inlined,
@@ -290,13 +291,7 @@ def fill_tape(tape, source, windows, n_entries, block, rng, noise):
     """
     rows, N, K = tape.X.shape[0], tape.X.shape[1], tape.U.shape[1]
     lanes, S = tape.weight.size, len(windows)
-    X, starts, U, shift, scale = (
-        borrowed(source.X),
-        borrowed(source.starts),
-        borrowed(source.U),
-        borrowed(source.shift),
-        borrowed(source.scale),
-    )
+    X, starts, U = borrowed(source.X), borrowed(source.starts), borrowed(source.U)
     windows, weight = borrowed(windows), borrowed(tape.weight.reshape(lanes))
     X_lanes = borrowed(tape.X.reshape((rows, N, lanes)))
     U_lanes = borrowed(tape.U.reshape((rows, K, lanes)))
@@ -308,8 +303,7 @@ def fill_tape(tape, source, windows, n_entries, block, rng, noise):
         for i in range(N):
             for lane in range(lanes):
                 row = windows[first + min(lane, real - 1)] + t
-                x = starts[row, i] if t == 0 else X[row, i]
-                X_lanes[t, i, lane] = (x - shift[i]) * scale[i]
+                X_lanes[t, i, lane] = starts[row, i] if t == 0 else X[row, i]
         for k in range(K):
             for lane in range(lanes):
                 U_lanes[t, k, lane] = U[windows[first + min(lane, real - 1)] + t, k]
@@ -386,7 +380,7 @@ def loss_and_grad(
     Raises
     ------
     ValueError
-        Where a shape does not fit, inputs are missing, or X has NaN; the message names the argument.
+        Where a shape does not fit, inputs are missing, or there is NaN among the numbers; the message names the argument.
 
     References
     ----------
@@ -422,6 +416,7 @@ def loss_and_grad(
         raise ValueError(f"inputs: got none, but the model has {K}; expected shape {(S, T + 1, K)}")
     U = np.zeros((S, T + 1, K), dtype) if inputs is None else inputs
     U = as_floats("inputs", U, dtype, (S, T + 1, K))
+    check_finite("inputs", U)
     a = forcing_weights(forcing, T).astype(dtype)
     parameters = (model.latent, model.observation)
     workspace = new_workspace(model, T, n_lanes(S), segments, forcing=forcing)

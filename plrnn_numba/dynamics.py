@@ -16,6 +16,7 @@ from .engine import (
     as_lanes,
     borrowed,
     by_roomy_columns,
+    check_finite,
     columns_with_room,
     copy_state,
     kernel,
@@ -136,6 +137,7 @@ def _as_states(name: str, z: ArrayLike, latent: Latent) -> tuple[np.ndarray, boo
     z = as_floats(name, z, latent.A.dtype)
     if z.ndim not in (1, 2) or z.shape[-1] != M:
         raise ValueError(f"{name}: got shape {z.shape}, expected ({M},) or (S, {M})")
+    check_finite(name, z, may_be_inf=True)
     return z.reshape(-1, M), z.ndim == 1
 
 
@@ -159,7 +161,7 @@ def step(latent: Latent, z: ArrayLike, s: ArrayLike | None = None) -> np.ndarray
     Raises
     ------
     ValueError
-        Where a shape does not fit; the message names the argument and both shapes.
+        Where a shape does not fit, or a number is NaN; the message names the argument, and both shapes or the place.
 
     Examples
     --------
@@ -175,6 +177,7 @@ def step(latent: Latent, z: ArrayLike, s: ArrayLike | None = None) -> np.ndarray
     drive = np.zeros((S, K), latent.A.dtype)
     if s is not None:
         drive = as_floats("s", s, latent.A.dtype, (K,) if single else (S, K)).reshape(S, K)
+        check_finite("s", drive, may_be_inf=True)
     out = np.empty_like(states)
     _step_states(latent, states, drive, _room(latent), out)
     return out[0] if single else out
@@ -185,6 +188,7 @@ def as_inputs(inputs: ArrayLike | None, n_orbits: int, n_steps: int, K: int, dty
     if inputs is None:
         return np.zeros((n_orbits, max(n_steps - 1, 0), K), dtype)
     drive = as_floats("inputs", inputs, dtype)
+    check_finite("inputs", drive)
     rows = (n_steps, n_steps - 1)
     shared = drive.ndim == 2 and drive.shape[0] in rows
     own = drive.ndim == 3 and drive.shape[0] == n_orbits and drive.shape[1] in rows
@@ -218,7 +222,8 @@ def generate(latent: Latent, z0: ArrayLike, n_steps: int, inputs: ArrayLike | No
     Raises
     ------
     ValueError
-        Where a shape or `n_steps` does not fit; the message names the argument and both shapes.
+        Where a shape or `n_steps` does not fit, or z0 or inputs have NaN; the message names the argument, and both
+        shapes or the place.
 
     Warns
     -----
@@ -236,9 +241,15 @@ def generate(latent: Latent, z0: ArrayLike, n_steps: int, inputs: ArrayLike | No
     latent = as_latent(latent)
     starts, single = _as_states("z0", z0, latent)
     n_steps = as_integer("n_steps", n_steps)
+    drive = as_inputs(inputs, len(starts), n_steps, latent.C.shape[1], latent.A.dtype)
+    orbits = free_run(latent, starts, n_steps, drive)
+    return orbits[0] if single else orbits
+
+
+def free_run(latent: Latent, starts: np.ndarray, n_steps: int, drive: np.ndarray) -> np.ndarray:
+    """What `generate` does, with arrays that are checked: orbits (S, n_steps, M) from the states (S, M)."""
     S, M = starts.shape
     dtype = latent.A.dtype
-    drive = as_inputs(inputs, S, n_steps, latent.C.shape[1], dtype)
     out = np.empty((S, n_steps, M), dtype)
     out[:, 0] = starts
     if S == 1:
@@ -254,7 +265,7 @@ def generate(latent: Latent, z0: ArrayLike, n_steps: int, inputs: ArrayLike | No
             finite &= _generate_lanes(latent, drive, *buffers, out, first)
     if not finite:
         _mark_divergence(out)
-    return out[0] if single else out
+    return out
 
 
 def _mark_divergence(orbits: np.ndarray) -> None:
@@ -291,7 +302,7 @@ def jacobian(latent: Latent, z: ArrayLike) -> np.ndarray:
     Raises
     ------
     ValueError
-        Where a shape does not fit; the message names the argument and both shapes.
+        Where a shape does not fit, or a number is NaN; the message names the argument, and both shapes or the place.
 
     Examples
     --------

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from .basics.checks import as_integer
+from .basics.checks import as_integer, show
 from .basics.records import record
-from .dynamics import as_inputs, generate
-from .engine import as_floats, kernel
+from .dynamics import as_inputs, free_run
+from .engine import FLOATS, as_floats, check_finite, kernel
 from .models.base import Latent, as_latent
 from .observations.base import (
     Observation,
@@ -81,13 +81,17 @@ def _observe_states(observation, z, x):
 
 
 def initial_state(model: Model, x0: ArrayLike) -> np.ndarray:
-    """Latent states (S, M) that orbits start in at the observations x0 (S, N), in data units; (N,) gives (M,)."""
+    """Latent states (S, M) that orbits start in at the observations x0 (S, N), in data units; (N,) gives (M,).
+
+    Data are shifted and scaled in float64; the states have the model's dtype. Raises ValueError where x0 is not finite.
+    """
     model = as_model(model)
     dtype, N = model.latent.A.dtype, n_observed(model.observation)
     x = as_floats("x0", x0)
     single = x.ndim == 1
     if x.ndim not in (1, 2) or x.shape[-1] != N:
         raise ValueError(f"x0: got shape {x.shape}, expected ({N},) or (S, {N})")
+    check_finite("x0", x)
     x = x.reshape(-1, N)
     if model.scaling is not None:
         x = (x - model.scaling.mean) / model.scaling.scale
@@ -97,22 +101,47 @@ def initial_state(model: Model, x0: ArrayLike) -> np.ndarray:
     return z[0] if single else z
 
 
-def observe(model: Model, z: ArrayLike) -> np.ndarray:
-    """Read the observations (..., N), in data units, from latent states z (..., M)."""
+def observe(model: Model, z: ArrayLike, *, dtype: DTypeLike | None = None) -> np.ndarray:
+    """Read the observations (..., N), in data units, from latent states z (..., M).
+
+    They are float64 where the model has a scaling, since float32 tells few values of sin(t) + 101325 apart, and else of
+    the model's dtype, unless `dtype` says otherwise.
+    """
     model = as_model(model)
     M, N = len(model.latent.A), n_observed(model.observation)
+    dtype = _data_dtype(model, dtype)
     z = as_floats("z", z, model.latent.A.dtype)
     if z.ndim == 0 or z.shape[-1] != M:
         raise ValueError(f"z: got shape {z.shape}, expected (..., {M})")
     x = np.empty((z.size // M, N), z.dtype)
     _observe_states(model.observation, z.reshape(-1, M), x)
-    if model.scaling is not None:
-        with np.errstate(all="ignore"):  # of a diverging orbit, of which `generate` warns
-            x = x * model.scaling.scale.astype(x.dtype) + model.scaling.mean.astype(x.dtype)
-    return x.reshape(*z.shape[:-1], N)
+    with np.errstate(all="ignore"):  # of a diverging orbit, of which `generate` warns
+        if model.scaling is not None:
+            x = x * model.scaling.scale + model.scaling.mean
+        return x.astype(dtype, copy=False).reshape(*z.shape[:-1], N)
 
 
-def predict(model: Model, x0: ArrayLike, n_steps: int, inputs: ArrayLike | None = None) -> np.ndarray:
+def _data_dtype(model: Model, dtype: DTypeLike | None) -> np.dtype:
+    """What data are given in: as asked for, else float64 where there is a scaling, else what the model is in."""
+    if dtype is None:
+        return model.latent.A.dtype if model.scaling is None else np.dtype(np.float64)
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in FLOATS:
+        raise ValueError(f"dtype: got {show(dtype)}, allowed are float32 and float64")
+    return found
+
+
+def predict(
+    model: Model,
+    x0: ArrayLike,
+    n_steps: int,
+    inputs: ArrayLike | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+) -> np.ndarray:
     """Let the model run freely from an observation.
 
     Parameters
@@ -125,6 +154,9 @@ def predict(model: Model, x0: ArrayLike, n_steps: int, inputs: ArrayLike | None 
         Length of the orbit, the start included.
     inputs : array_like, (n_steps, K) or (S, n_steps, K), optional
         External inputs; needed where the model has any. Row t drives the step from t to t+1.
+    dtype : {'float32', 'float64'}, optional
+        Of the result. Else it is float64 where the data were standardized, however the model computes, and the
+        model's dtype where they were not.
 
     Returns
     -------
@@ -135,7 +167,8 @@ def predict(model: Model, x0: ArrayLike, n_steps: int, inputs: ArrayLike | None 
     Raises
     ------
     ValueError
-        Where a shape does not fit or inputs are missing; the message names the argument and both shapes.
+        Where a shape does not fit, inputs are missing, or x0 or inputs are not finite; the message names the
+        argument, and both shapes or the place.
 
     References
     ----------
@@ -152,9 +185,11 @@ def predict(model: Model, x0: ArrayLike, n_steps: int, inputs: ArrayLike | None 
     model = as_model(model)
     K = model.latent.C.shape[1]
     z0 = initial_state(model, x0)
-    n_orbits = 1 if z0.ndim == 1 else len(z0)
+    starts = z0.reshape(-1, z0.shape[-1])
+    n_steps = as_integer("n_steps", n_steps)
+    dtype = _data_dtype(model, dtype)
     if inputs is None and K:
         raise ValueError(f"inputs: got none, but the model has {K}; expected shape ({n_steps}, {K})")
-    if inputs is not None:
-        inputs = as_inputs(inputs, n_orbits, as_integer("n_steps", n_steps), K, model.latent.A.dtype)
-    return observe(model, generate(model.latent, z0, n_steps, inputs))
+    drive = as_inputs(inputs, len(starts), n_steps, K, model.latent.A.dtype)
+    orbits = observe(model, free_run(model.latent, starts, n_steps, drive), dtype=dtype)
+    return orbits[0] if z0.ndim == 1 else orbits

@@ -2,20 +2,35 @@
 
 from . import systems
 from .files import load_array
-from .mapped import mapping_of, release, stays_on_disk
-from .scaling import find_scaling
-from .trials import DataError, Trials, as_trials, check_trials, inputs_of_trials, interpolated, without_gaps
+from .mapped import as_native, mapping_of, open_mapped, parts_of, read_at_random, release, stays_on_disk
+from .scaling import extent, find_scaling
+from .trials import (
+    DataError,
+    Trials,
+    as_trials,
+    check_trials,
+    fill_from,
+    inputs_of_trials,
+    interpolated,
+    without_gaps,
+)
 
 __all__ = [
     "DataError",
     "Trials",
+    "as_native",
     "as_trials",
     "check_trials",
+    "extent",
+    "fill_from",
     "find_scaling",
     "inputs_of_trials",
     "interpolated",
     "load_array",
     "mapping_of",
+    "open_mapped",
+    "parts_of",
+    "read_at_random",
     "release",
     "stays_on_disk",
     "systems",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..basics.checks import PathLike, as_path
-from .mapped import is_large
+from .mapped import open_mapped
 from .trials import DataError
 
 
@@ -35,9 +35,7 @@ def _load_file(path: Path) -> np.ndarray:
         raise DataError(f"{path}: no such file")
     try:
         if suffix == ".npy":
-            # Mapped, copy on write: nothing is written, and to compiled code it is an array like any other.
-            mapped = is_large(path.stat().st_size)
-            return np.load(path, allow_pickle=False, mmap_mode="c" if mapped else None)
+            return open_mapped(path)
         if suffix == ".npz":
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 if len(archive.files) != 1:

@@ -6,31 +6,79 @@ import numpy as np
 
 from ..model import Scaling
 from .mapped import parts_of
-from .trials import DataError
+from .trials import DataError, fill_from
+
+# A column is constant where it varies by no more than so many times what float64 can tell apart at its size.
+_RESOLUTION = 4 * np.finfo(np.float64).eps
+
+_LEAST_EXPONENT = -1022  # of a number of full precision
 
 
 def find_scaling(trials: list[np.ndarray]) -> Scaling:
-    """Mean and standard deviation of each column, over all trials, in float64; of what is not NaN."""
+    """Mean and standard deviation of each column, over all trials, in float64; of what is not NaN.
+
+    Sums and squares are of distances from an entry of the column, as parts of a power of two near the largest: so they
+    lose nothing to an offset, and neither overflow nor vanish, whatever the unit.
+    """
     N = trials[0].shape[1]
-    rows = (
-        row for trial in trials for _, part in parts_of(trial) for row in part[~np.isnan(part).any(axis=1)]
-    )
-    origin = next(rows, np.zeros(N)).astype(np.float64)  # near the data, so that the squares lose nothing
-    n, total, square = np.zeros(N), np.zeros(N), np.zeros(N)
+    origin = _first_entries(trials)
+    n, total, square, lowest, highest = np.zeros((5, N))
+    exponent = np.full(N, _LEAST_EXPONENT)
     for trial in trials:
         for _, part in parts_of(trial):
             known = ~np.isnan(part)
-            shifted = np.where(known, part - origin, 0.0)
+            with np.errstate(over="ignore"):
+                shifted = np.where(known, part - origin, 0.0)
+                lowest = np.minimum(lowest, shifted.min(axis=0))
+                highest = np.maximum(highest, shifted.max(axis=0))
+                _check_range(origin, lowest, highest)
+            larger = np.frexp(np.maximum(-lowest, highest))[1].clip(_LEAST_EXPONENT, -_LEAST_EXPONENT)
+            total, square = np.ldexp(total, exponent - larger), np.ldexp(square, 2 * (exponent - larger))
+            exponent = larger
+            shifted *= np.ldexp(1.0, -exponent)
             n += known.sum(axis=0)
             total += shifted.sum(axis=0)
             square += (shifted * shifted).sum(axis=0)
     mean = total / n
-    scale = np.sqrt(np.maximum(square / n - mean * mean, 0.0))
-    constant = np.flatnonzero(scale <= 1e-12 * np.maximum(1.0, np.abs(mean + origin)))
-    mean = mean + origin
+    scale = np.ldexp(np.sqrt(np.maximum(square / n - mean * mean, 0.0)), exponent)
+    mean = np.ldexp(mean, exponent) + origin
+    size = np.maximum(np.abs(origin + lowest), np.abs(origin + highest))
+    constant = np.flatnonzero((highest - lowest <= _RESOLUTION * size) | (scale == 0))
     if len(constant):
         raise DataError(
             f"X: column {constant[0]} is constant ({mean[constant[0]]:g}) and cannot be standardized; "
             f'leave it out, or set "standardize": false'
         )
     return Scaling(mean, scale)
+
+
+def _first_entries(trials: list[np.ndarray]) -> np.ndarray:
+    """The first entry of each column that is not NaN."""
+    first = np.full(trials[0].shape[1], np.nan)
+    for trial in trials:
+        for _, part in parts_of(trial):
+            fill_from(part, first)
+            if not np.isnan(first).any():
+                return first
+    raise DataError(f"X: column {int(np.isnan(first).argmax())} has no observed entry")
+
+
+def _check_range(origin: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> None:
+    wide = np.flatnonzero(~np.isfinite(highest - lowest))
+    if len(wide):
+        i = wide[0]
+        raise DataError(
+            f"X: column {i} spreads from {origin[i] + lowest[i]:g} to {origin[i] + highest[i]:g}, further than "
+            f"float64 can count; divide it by a number"
+        )
+
+
+def extent(trials: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the largest entry of each column, over all trials; of what is not NaN."""
+    N = trials[0].shape[1]
+    low, high = np.full(N, np.inf), np.full(N, -np.inf)
+    for trial in trials:
+        for _, part in parts_of(trial):
+            low = np.fmin(low, np.fmin.reduce(part, axis=0))
+            high = np.fmax(high, np.fmax.reduce(part, axis=0))
+    return low, high

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..basics.checks import show
-from ..engine.arrays import FLOATS
-from .mapped import parts_of
+from ..engine.arrays import NotRealError, as_real
+from .mapped import as_native, mapping_of, parts_of, stays_on_disk
 
 # One series (T, N), an array (trials, T, N), or a list of (T_i, N).
 Trials: TypeAlias = ArrayLike | Sequence[ArrayLike]
@@ -22,17 +22,19 @@ class DataError(ValueError):
 
 
 def as_trials(name: str, X: Trials) -> list[np.ndarray]:
-    """One array (T, N), an array (trials, T, N), or a list of (T_i, N), as a list of 2-D float arrays."""
+    """One array (T, N), an array (trials, T, N), or a list of (T_i, N), as a list of 2-D float arrays.
+
+    What is missing is NaN. Large mapped files stay as they are, of any dtype: `parts_of` reads them as floats.
+    """
     if isinstance(X, np.ndarray) or not _is_list_of_trials(X):
-        array = _as_real(name, X)
-        if array.ndim == 2:
-            return [array]
-        if array.ndim == 3:
-            return list(array)
-        raise DataError(
-            f"{name}: got shape {array.shape}, expected (T, N), (trials, T, N) or a list of (T_i, N)"
-        )
-    trials = [_as_real(f"{name}[{i}]", trial) for i, trial in enumerate(cast("Sequence[ArrayLike]", X))]
+        array = _as_array(name, X)
+        if array.ndim not in (2, 3):
+            raise DataError(
+                f"{name}: got shape {array.shape}, expected (T, N), (trials, T, N) or a list of (T_i, N)"
+            )
+        trials = [array] if array.ndim == 2 else list(array)
+    else:
+        trials = [_as_array(f"{name}[{i}]", trial) for i, trial in enumerate(cast("Sequence[ArrayLike]", X))]
     for i, trial in enumerate(trials):
         if trial.ndim != 2:
             raise DataError(f"{name}[{i}]: got shape {trial.shape}, expected (T_i, N)")
@@ -40,7 +42,7 @@ def as_trials(name: str, X: Trials) -> list[np.ndarray]:
             raise DataError(
                 f"{name}[{i}]: got {trial.shape[1]} columns, but {name}[0] has {trials[0].shape[1]}"
             )
-    return trials
+    return trials if stays_on_disk(trials) else [as_native(trial) for trial in trials]
 
 
 def _is_list_of_trials(X: Trials) -> bool:
@@ -49,7 +51,7 @@ def _is_list_of_trials(X: Trials) -> bool:
     return len(X) > 0 and np.ndim(X[0]) == 2
 
 
-def _as_real(name: str, value: Trials) -> np.ndarray:
+def _as_array(name: str, value: Trials) -> np.ndarray:
     if isinstance(value, (str, os.PathLike)) or hasattr(value, "files"):
         raise DataError(
             f"{name}: got {show(value)}, expected an array; plrnn_numba.data.load_array reads files"
@@ -57,13 +59,16 @@ def _as_real(name: str, value: Trials) -> np.ndarray:
     if hasattr(value, "_fields"):
         raise DataError(f"{name}: got {type(value).__name__}, expected an array of real numbers")
     try:
-        array = np.asarray(value)
+        if isinstance(value, np.ma.MaskedArray) and mapping_of(value) is not None:
+            as_real(value[:0])  # of which dtype it is
+            return value  # to be filled part by part
+        return as_real(value)
+    except NotRealError as error:
+        of = "" if isinstance(value, np.ndarray) else f"{error.of} of "
+        what = f"{error.of}{error.what}" if error.what else f"{of}dtype {error.dtype}"
+        raise DataError(f"{name}: got {what}, expected real numbers") from None
     except ValueError as error:
         raise DataError(f"{name}: not an array: {error}") from None
-    if array.dtype.kind not in "fiub":
-        of = "" if isinstance(value, np.ndarray) else f"{type(value).__name__} of "
-        raise DataError(f"{name}: got {of}dtype {array.dtype}, expected real numbers")
-    return array if array.dtype in FLOATS else array.astype(np.float64)
 
 
 def check_trials(
@@ -131,6 +136,14 @@ def without_gaps(X: np.ndarray) -> np.ndarray:
         latest = np.searchsorted(known, np.arange(len(column)), side="right") - 1
         column[:] = column[known[np.maximum(latest, 0)]]
     return filled
+
+
+def fill_from(part: np.ndarray, x: np.ndarray, last: bool = False) -> None:
+    """Put the first, or the last, known entry of each column of a part where x (N,) is NaN."""
+    for i in np.flatnonzero(np.isnan(x)):
+        known = np.flatnonzero(~np.isnan(part[:, i]))
+        if len(known):
+            x[i] = part[known[-1 if last else 0], i]
 
 
 def interpolated(X: np.ndarray) -> np.ndarray:

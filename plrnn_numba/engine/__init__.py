@@ -12,7 +12,19 @@
     what entry points do to arrays before kernels see them.
 """
 
-from .arrays import as_floats, check_shape, common_dtype, from_vector, map_arrays, n_parameters, to_vector
+from .arrays import (
+    FLOATS,
+    NotRealError,
+    as_floats,
+    as_real,
+    check_finite,
+    check_shape,
+    common_dtype,
+    from_vector,
+    map_arrays,
+    n_parameters,
+    to_vector,
+)
 from .cache import cache_directory
 from .jit import implements, inlined, jit, kernel, offers, verb
 from .linear import factor, multiply, solve, spectral_norm
@@ -35,7 +47,9 @@ from .vectors import gate, muladd, pick, relu, scaled, total, where_known, zero_
 from .views import as_lanes, at, borrowed, by_columns, by_roomy_columns, elements, put, with_room
 
 __all__ = [
+    "FLOATS",
     "LANES",
+    "NotRealError",
     "add_dot",
     "add_matvec",
     "add_outer",
@@ -43,11 +57,13 @@ __all__ = [
     "all_finite",
     "as_floats",
     "as_lanes",
+    "as_real",
     "at",
     "borrowed",
     "by_columns",
     "by_roomy_columns",
     "cache_directory",
+    "check_finite",
     "check_shape",
     "columns_with_room",
     "common_dtype",

@@ -12,8 +12,110 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from ..basics.checks import show
+
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 P = TypeVar("P")
+
+
+class NotRealError(TypeError):
+    """What was given holds no real numbers: `of` which type, of which `dtype`, and, where one is to blame, `what`."""
+
+    def __init__(self, of: str, dtype: Any, what: str = ""):
+        self.of, self.dtype, self.what = of, dtype, what
+        super().__init__(f"got {of}{what or f' of dtype {dtype}'}, expected real numbers")
+
+
+def as_real(value: Any) -> np.ndarray:
+    """Take whatever holds real numbers as an array of them, in which NaN stands for what its container calls missing.
+
+    Missing are: what a masked array masks, None, pandas' NA, and in an xarray what its `_FillValue` or
+    `missing_value` says. Integers become float64 only where one is missing; nothing is copied that need not be, and
+    nothing that was handed over changes. Raises NotRealError for text, times, complex numbers, records.
+    """
+    of = type(value).__name__
+    if hasattr(value, "iloc") and hasattr(value, "columns"):
+        return _real_frame(value)
+    if hasattr(value, "iloc") and hasattr(value, "to_numpy"):
+        value = value.to_numpy()
+    elif hasattr(value, "dims") and hasattr(value, "attrs"):
+        value = _without_fill(value)
+    elif isinstance(value, (list, tuple)) and any(not isinstance(part, (int, float)) for part in value):
+        value = [_unmasked(part) for part in value]
+    try:
+        array = np.ma.getdata(value) if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
+    except TypeError:
+        raise NotRealError(of, "object") from None
+    if array.dtype.kind == "O" and array.ndim:
+        array = _from_objects(array, of)
+    if array.dtype.kind not in "fiub":
+        raise NotRealError(of, array.dtype)
+    return _filled(array, np.ma.getmask(value))
+
+
+def _filled(array: np.ndarray, mask: Any) -> np.ndarray:
+    """The same, NaN where the mask says so: `array` itself where that is nowhere."""
+    if not np.any(mask):
+        return array
+    filled = array.astype(array.dtype.newbyteorder("=") if array.dtype.kind == "f" else np.float64)
+    filled[mask] = np.nan
+    return filled
+
+
+def _unmasked(part: Any) -> Any:
+    """A part of a list, with NaN for what it masks, which NumPy forgets when it joins the parts."""
+    if isinstance(part, (list, tuple)):
+        return [_unmasked(inner) for inner in part]
+    says_missing = isinstance(part, np.ma.MaskedArray) or hasattr(part, "iloc") or hasattr(part, "dims")
+    return as_real(part) if says_missing else part
+
+
+def _from_objects(array: np.ndarray, of: str) -> np.ndarray:
+    """Numbers that Python objects stand for, NaN for None and pandas' NA; text is no number, not even '1.5'."""
+    numbers = np.empty(array.shape, np.float64)
+    for place, entry in np.ndenumerate(array):
+        try:
+            if entry is None or type(entry).__name__ in ("NAType", "MaskedConstant"):
+                numbers[place] = np.nan
+            elif isinstance(entry, (str, bytes, complex)) or np.ndim(entry):
+                raise TypeError
+            else:
+                numbers[place] = float(entry)
+        except (TypeError, ValueError, OverflowError):
+            where = place if len(place) > 1 else place[0]
+            raise NotRealError(of, "object", f" with {show(entry)} at {where}") from None
+    return numbers
+
+
+def _real_frame(frame: Any) -> np.ndarray:
+    """A data frame's columns; its index is no column."""
+    kinds = set(frame.dtypes)
+    if len(kinds) == 1 and isinstance(*kinds, np.dtype) and kinds.pop().kind in "fiub":
+        return frame.to_numpy()
+    columns = []
+    for j, label in enumerate(frame.columns):
+        column = frame.iloc[:, j]
+        try:
+            columns.append(as_real(column))
+        except NotRealError:
+            entry = f" and begins with {show(column.iloc[0])}" if len(column) else ""
+            what = f" whose column {label!r} is of dtype {column.dtype}{entry} (leave it out)"
+            raise NotRealError(type(frame).__name__, column.dtype, what) from None
+    return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0))
+
+
+def _without_fill(array: Any) -> Any:
+    """An xarray's values, masked where they are what its metadata call missing."""
+    values = np.asarray(array.values)
+    fills = [
+        fill
+        for metadata in (array.attrs, getattr(array, "encoding", None) or {})
+        for key in ("_FillValue", "missing_value")
+        for fill in np.ravel(metadata.get(key, ())).tolist()
+        if isinstance(fill, (int, float)) and values.dtype.kind in "fiu"
+    ]
+    missing = np.isin(values, fills) if fills else np.zeros((), bool)
+    return np.ma.MaskedArray(values, missing) if missing.any() else values
 
 
 def as_floats(
@@ -21,15 +123,17 @@ def as_floats(
 ) -> np.ndarray:
     """Convert to a kernel's array, checking the shape; a letter in `shape` stands for any length.
 
-    The array is `value` itself where it fits; kernels never write to their inputs.
+    The array is `value` itself where it fits; kernels never write to their inputs. What is missing (`as_real`) is NaN.
     """
     try:
-        array = np.asarray(value)
-    except (TypeError, ValueError):
+        array = value if type(value) is np.ndarray and value.dtype in FLOATS else as_real(value)
+    except NotRealError as error:
+        of = f"{error.of}{error.what}"
+        if isinstance(value, np.ndarray) and not error.what:
+            of += f" of dtype {error.dtype}"
+        raise TypeError(f"{name}: got {of}, expected an array of real numbers") from None
+    except ValueError:  # parts of unequal shapes
         raise TypeError(f"{name}: got {type(value).__name__}, expected an array of real numbers") from None
-    if array.dtype.kind not in "fiub":
-        kind = f" of dtype {array.dtype}" if isinstance(value, np.ndarray) else ""
-        raise TypeError(f"{name}: got {type(value).__name__}{kind}, expected an array of real numbers")
     if dtype is None:
         dtype = array.dtype if array.dtype in FLOATS else np.float64
     if shape is not None:
@@ -37,7 +141,18 @@ def as_floats(
     wanted = np.dtype(dtype).newbyteorder("=")
     if type(array) is np.ndarray and array.dtype == wanted and array.flags.carray:
         return array  # most arrays, most of the time
-    return np.require(array, wanted, ["C", "A", "W", "E"])
+    with np.errstate(over="ignore"):  # what float32 cannot hold is inf, which whoever needs finite numbers refuses
+        return np.require(array, wanted, ["C", "A", "W", "E"])
+
+
+def check_finite(name: str, array: np.ndarray, may_be_inf: bool = False) -> None:
+    """Raise ValueError, with the place, where an array has NaN, or inf unless it may."""
+    bad = np.isnan(array) if may_be_inf else ~np.isfinite(array)
+    if bad.any():
+        place = np.argwhere(bad)[0]
+        axes = ("orbit", "row", "column")[-len(place) :]
+        where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, place)) if len(place) else "()"
+        raise ValueError(f"{name}: got {array[tuple(place)]} at {where}, expected finite numbers")
 
 
 def check_shape(name: str, array: np.ndarray, shape: Sequence[int | str]) -> None:

@@ -109,7 +109,7 @@ def _jacobian_at_data(parameters, inverse, source, row, buffers):
     latent, observation = parameters
     x, z, f, d, J = borrowed((buffers.x, buffers.z, buffers.f, buffers.d, buffers.J))
     for i in range(len(x)):
-        x[i] = (source.X[row, i] - source.shift[i]) * source.scale[i]
+        x[i] = source.X[row, i]
         if math.isnan(x[i]):
             return False
     start_kernel(observation, inverse, x, z)

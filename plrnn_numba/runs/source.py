@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..basics.checks import nearest
-from ..data import Trials, as_trials, load_array, stays_on_disk
+from ..data import Trials, as_native, as_trials, load_array, stays_on_disk
 from ..data.systems import SYSTEMS, simulate
 from .errors import RunError
 
@@ -88,11 +88,13 @@ class Origin:
 def _fingerprint(series: Trials, inputs: Trials | None) -> str:
     digest = hashlib.sha256()
     for name, given in (("X", series), ("inputs", inputs)):
-        for trial in [] if given is None else as_trials(name, given):
+        trials = [] if given is None else as_trials(name, given)
+        # Of files that stay on disk a thousand rows, or reading them would take longer than a training.
+        rows = 1000 if stays_on_disk(trials) else None
+        for trial in trials:
             digest.update(repr((name, trial.shape, trial.dtype.str)).encode())
-            # Of a file that stays on disk a thousand rows, or reading it would take longer than a training.
-            rows = slice(None, None, len(trial) // 1000 if stays_on_disk([trial]) else 1)
-            digest.update(np.ascontiguousarray(trial[rows]).data)
+            step = 1 if rows is None else max(1, len(trial) // rows)
+            digest.update(np.ascontiguousarray(as_native(trial[::step])).data)
     return digest.hexdigest()[:32]
 
 

@@ -28,7 +28,7 @@ from ..observations.base import signal_inverse, update_inverse
 from .optimizers import BETA1, BETA2, EPSILON, OPTIMIZERS, Moments, clip_in_place, update_in_place
 from .penalties import Found, Penalty, add_penalty, penalty_of
 from .state import State
-from .windows import Windows, draw_windows
+from .windows import Windows, WindowsOnDisk, draw_windows
 
 
 class Task(NamedTuple):
@@ -150,22 +150,30 @@ class Batches:
         The training's.
     model : Model
         The initial one; it gives shapes and types.
-    data : Windows
-        The data.
+    data : Windows or WindowsOnDisk
+        The data; those on disk are read batch by batch.
     state : State
         Its arrays are changed in place.
     """
 
     def __init__(
-        self, config: Config, model: Model, data: Windows, state: State, a: np.ndarray, adaptation: Any
+        self,
+        config: Config,
+        model: Model,
+        data: Windows | WindowsOnDisk,
+        state: State,
+        a: np.ndarray,
+        adaptation: Any,
     ):
         self._training = config.training
         self._state = state
         like = (model.latent, model.observation)
         gradient = np.zeros_like(state.params)
+        batch_size = config.training.batch_size
+        self._on_disk = data if isinstance(data, WindowsOnDisk) else None
         self._task = Task(
-            data,
-            np.zeros(config.training.batch_size, np.int64),
+            data.batch_of(batch_size) if isinstance(data, WindowsOnDisk) else data,
+            np.arange(batch_size) * (config.training.sequence_length + 1),
             from_vector(like, state.params),
             signal_inverse(model.observation),
             a,
@@ -204,6 +212,7 @@ class Batches:
 
     def compile(self, learning_rate: float) -> None:
         """Compile, or load, what `run` calls, and change nothing."""
+        self._read(np.random.default_rng(0), 0)
         if self._threads > 1:
             _begin_threaded(np.random.default_rng(0), self._task, self._workspaces, self._training.noise, 0)
             self._blocks_of_thread(0)
@@ -213,7 +222,20 @@ class Batches:
 
     def run(self, n: int, learning_rate: float, step: int) -> int:
         """Run n batches, the first of which is number `step` of the training; return how many did not diverge."""
-        return (self._run if self._executor is None else self._run_threaded)(n, learning_rate, step)
+        if self._executor is not None:
+            return self._run_threaded(n, learning_rate, step)
+        if self._on_disk is None:
+            return self._run(n, learning_rate, step)
+        for batch in range(n):
+            self._read(self._state.rng, self._training.batch_size)
+            if not self._run(1, learning_rate, step + batch):
+                return batch
+        return n
+
+    def _read(self, rng: np.random.Generator, n: int) -> None:
+        """Draw and read the n windows of a batch, where they are on disk."""
+        if self._on_disk is not None:
+            self._on_disk.read(rng, n, self._task.data.source)
 
     def _settings(self, learning_rate: float) -> Settings:
         training = self._training
@@ -252,6 +274,7 @@ class Batches:
     def _run_threaded(self, n: int, learning_rate: float, step: int) -> int:
         assert self._executor is not None
         for batch in range(n):
+            self._read(self._state.rng, self._training.batch_size)
             _begin_threaded(self._state.rng, self._task, self._workspaces, self._training.noise, step + batch)
             losses = np.zeros(len(self._workspaces))
             threads = range(self._threads)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..basics.checks import check_callable, warn
 from ..config import Config
-from ..data import Trials, mapping_of, release
+from ..data import Trials
 from ..engine import from_vector, to_vector
 from ..forcings.base import adaptation_of, forcing_weights
 from ..measures import Evaluation, evaluate
@@ -27,7 +27,6 @@ from .state import State
 
 # A compiled call runs as many batches as fit into this time, so that Ctrl-C and signals get through.
 _SECONDS_PER_CALL = 0.2
-_MAPPED_WINDOWS_PER_CALL = 256
 
 Callback = Callable[[EpochReport], Any]
 
@@ -50,7 +49,6 @@ class Trainer:
         self.config = config = Config.from_dict(config)
         data = prepare(X, config, inputs, validation, validation_inputs)
         self._validation, self._validation_inputs = data.validation, data.validation_inputs
-        self._source = data.windows.source
         self._scaling = data.scaling
 
         model = init_model(config, data.n_observed, data.n_inputs)
@@ -130,12 +128,9 @@ class Trainer:
             seconds = time.perf_counter() - begin
             state.epoch_seconds += seconds
             state.batch += done
-            release(self._source.X)
             if done < n:
                 return "diverged"
             chunk = max(1, int(n * _SECONDS_PER_CALL / max(seconds, 1e-9)))
-            if mapping_of(self._source.X) is not None:  # a window may bring half a megabyte into memory
-                chunk = min(chunk, max(1, _MAPPED_WINDOWS_PER_CALL // training.batch_size))
         return "epoch"
 
     def _evaluate(self, n_steps: int) -> Evaluation:
