@@ -31,7 +31,9 @@ def find_scaling(trials: list[np.ndarray]) -> Scaling:
                 shifted = np.where(known, part - origin, 0.0)
                 lowest = np.minimum(lowest, shifted.min(axis=0))
                 highest = np.maximum(highest, shifted.max(axis=0))
-                _check_range(origin, lowest, highest)
+                fits = np.isfinite(highest - lowest).all()
+            if not fits:
+                raise _too_wide(trials)
             larger = np.frexp(np.maximum(-lowest, highest))[1].clip(_LEAST_EXPONENT, -_LEAST_EXPONENT)
             total, square = np.ldexp(total, exponent - larger), np.ldexp(square, 2 * (exponent - larger))
             exponent = larger
@@ -63,14 +65,14 @@ def _first_entries(trials: list[np.ndarray]) -> np.ndarray:
     raise DataError(f"X: column {int(np.isnan(first).argmax())} has no observed entry")
 
 
-def _check_range(origin: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> None:
-    wide = np.flatnonzero(~np.isfinite(highest - lowest))
-    if len(wide):
-        i = wide[0]
-        raise DataError(
-            f"X: column {i} spreads from {origin[i] + lowest[i]:g} to {origin[i] + highest[i]:g}, further than "
-            f"float64 can count; divide it by a number"
-        )
+def _too_wide(trials: list[np.ndarray]) -> DataError:
+    low, high = extent(trials)
+    with np.errstate(over="ignore"):
+        i = int(np.isinf(high - low).argmax())
+    return DataError(
+        f"X: column {i} goes from {low[i]:g} to {high[i]:g}, and float64 cannot hold the difference; "
+        f"divide it by a number"
+    )
 
 
 def extent(trials: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -89,17 +89,16 @@ def _from_objects(array: np.ndarray, of: str) -> np.ndarray:
 
 def _real_frame(frame: Any) -> np.ndarray:
     """A data frame's columns; its index is no column."""
-    kinds = set(frame.dtypes)
-    if len(kinds) == 1 and isinstance(*kinds, np.dtype) and kinds.pop().kind in "fiub":
+    kinds = list(set(frame.dtypes))
+    if len(kinds) == 1 and isinstance(kinds[0], np.dtype) and kinds[0].kind in "fiub":
         return frame.to_numpy()
     columns = []
     for j, label in enumerate(frame.columns):
         column = frame.iloc[:, j]
         try:
             columns.append(as_real(column))
-        except NotRealError:
-            entry = f" and begins with {show(column.iloc[0])}" if len(column) else ""
-            what = f" whose column {label!r} is of dtype {column.dtype}{entry} (leave it out)"
+        except NotRealError as error:
+            what = f" whose column {label!r} is of dtype {column.dtype}{error.what} (leave it out)"
             raise NotRealError(type(frame).__name__, column.dtype, what) from None
     return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0))
 
@@ -114,7 +113,9 @@ def _without_fill(array: Any) -> Any:
         for fill in np.ravel(metadata.get(key, ())).tolist()
         if isinstance(fill, (int, float)) and values.dtype.kind in "fiu"
     ]
-    missing = np.isin(values, fills) if fills else np.zeros((), bool)
+    # As the array holds it: 1e20 is another number in float32.
+    known = np.array(fills, values.dtype if values.dtype.kind == "f" else None)
+    missing = np.isin(values, known) if fills else np.zeros((), bool)
     return np.ma.MaskedArray(values, missing) if missing.any() else values
 
 
@@ -141,7 +142,7 @@ def as_floats(
     wanted = np.dtype(dtype).newbyteorder("=")
     if type(array) is np.ndarray and array.dtype == wanted and array.flags.carray:
         return array  # most arrays, most of the time
-    with np.errstate(over="ignore"):  # what float32 cannot hold is inf, which whoever needs finite numbers refuses
+    with np.errstate(over="ignore"):  # what float32 cannot hold is inf, refused where numbers must be finite
         return np.require(array, wanted, ["C", "A", "W", "E"])
 
 

@@ -23,8 +23,9 @@ from .base import (
     update_inverse,
 )
 
-# Singular values of B below this part of the largest count as zero in pinv(B).
-_RCOND = 1e-6
+# Singular values of B below this part of the largest, some times what B's own precision tells apart, count as zero in
+# pinv(B): float32, float64.
+_SMALLEST = (1e-6, 1e-14)
 
 
 class Affine(NamedTuple):
@@ -83,7 +84,7 @@ def _condition_number(observation, weight, grad):
 
 @implements(update_inverse, Affine)
 def _update_inverse(observation, inverse):
-    found = np.linalg.pinv(observation.B, _RCOND)
+    found = np.linalg.pinv(observation.B, _SMALLEST[observation.B.itemsize // 8])
     for i in range(inverse.shape[0]):
         for j in range(inverse.shape[1]):
             inverse[i, j] = found[i, j]
@@ -123,6 +124,10 @@ def _signal_parameter_gradient(observation, inverse, X, G_start, G_signal, grad)
             grad.b[j] -= inverse[i, j] * g
 
 
+def _inverse(observation):
+    return np.ascontiguousarray(np.linalg.pinv(observation.B, _SMALLEST[observation.B.itemsize // 8]))
+
+
 OBSERVATIONS.register(
     ObservationModel(
         name="affine",
@@ -131,6 +136,6 @@ OBSERVATIONS.register(
         initialize=initialize,
         sizes=lambda observation: observation.B.shape,
         shapes=lambda observation, M: {"B": ("N", M), "b": (len(observation.B),)},
-        inverse=lambda observation: np.ascontiguousarray(np.linalg.pinv(observation.B, _RCOND)),
+        inverse=_inverse,
     )
 )

@@ -66,7 +66,8 @@ def _check_size(name: str, trials: list[np.ndarray], dtype: str, remedy: str) ->
     """Refuse data that are taken as they are and too large to train on; warn where they are too small, or too far off."""
     low, high = extent(trials)
     size = np.maximum(np.abs(low), np.abs(high))
-    largest = float(np.finfo(dtype).max) ** 0.25  # gradients grow as the data's square, second moments as its fourth power
+    # Gradients grow as the data's square, and the optimizer's second moments as its fourth power.
+    largest = float(np.finfo(dtype).max) ** 0.25
     if size.max() > largest:
         raise DataError(
             f"{name}: column {size.argmax()} reaches {size.max():.3g}; above {largest:.2g} the squares of gradients "

@@ -105,9 +105,7 @@ def make_windows(
     if stays_on_disk([*trials, *inputs]):
         for array in (*trials, *inputs):
             read_at_random(array)
-        return WindowsOnDisk(
-            trials, inputs, scaling, dtype, n_steps, masked, ends - lengths, starts, counts
-        )
+        return WindowsOnDisk(trials, inputs, scaling, dtype, n_steps, masked, ends - lengths, starts, counts)
     X = np.empty((ends[-1], trials[0].shape[1]), dtype)
     for trial, begin in zip(trials, ends - lengths):
         for first, part in parts_of(trial):

@@ -16,6 +16,9 @@ from ..errors import CommandError
 from ..folder import Run
 from .common import DIVERGED, DONE, Add, check_inputs
 
+# As many digits as give the same number when they are read.
+_EXACT = {"float32": "%.9g", "float64": "%.17g"}
+
 
 def add_commands(add: Add) -> None:
     """Add the command to the command line."""
@@ -27,6 +30,11 @@ def add_commands(add: Add) -> None:
     )
     generate.add_argument("--inputs", metavar="S", help="external inputs, T rows")
     generate.add_argument("--out", required=True, metavar="FILE", help=".npy or .csv")
+    generate.add_argument(
+        "--dtype",
+        choices=tuple(_EXACT),
+        help="of the numbers in the file; else float64 where data were standardized",
+    )
     generate.add_argument(
         "--best", action="store_true", help="the model of the best evaluation, not the last"
     )
@@ -56,12 +64,12 @@ def _generate(options: argparse.Namespace) -> int:
     check_inputs(model, inputs, options.steps)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        orbit = predict(model, start, options.steps, inputs)
+        orbit = predict(model, start, options.steps, inputs, dtype=options.dtype)
     if out.suffix.lower() == ".npy":
         np.save(out, orbit)
     else:
         header = ",".join(f"x{i + 1}" for i in range(N))
-        np.savetxt(out, orbit, delimiter=",", header=header, comments="", fmt="%.9g")
+        np.savetxt(out, orbit, delimiter=",", header=header, comments="", fmt=_EXACT[orbit.dtype.name])
     for warning in caught:
         print(f"plrnn-numba: {warning.message}", file=sys.stderr)
     return DIVERGED if not np.isfinite(orbit).all() else DONE
