@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .basics.checks import as_integer
+from .basics.sizes import check_memory
 from .engine import (
     LANES,
     add_matvec,
@@ -91,6 +92,9 @@ class Workspace(NamedTuple):
 _BLOCK_BYTES = 2**19
 _BLOCK_STEPS = 16, 64
 
+# What a workspace has to itself that shares another's tape.
+_OWN = {"X", "U", "weight"}
+
 # The largest batch whose sequences are taken one by one: more of them fill enough lanes.
 _MOST_SINGLE = 3
 
@@ -114,6 +118,26 @@ def new_workspace(
     """
     latent, observation = model.latent, model.observation
     dtype = latent.A.dtype
+    shapes = _tape_shapes(model, n_steps, lanes, segments, forcing)
+    own = _OWN if share else set(shapes)
+    arrays = share.tape._asdict() if share else {}
+    arrays |= {name: zeros(s, dtype, lanes) for name, s in shapes.items() if name in own}
+    if not share and not keeps_unforced(observation):
+        arrays["O"] = arrays["Z"][1:]
+    parameters = (latent, observation)
+    vector = np.zeros(n_parameters(parameters), dtype)
+    columns = map_arrays(_transposed_copy, tuple(latent)) if lanes == 1 else ()
+    if lanes == 1:
+        columns = type(latent)(*columns)
+    return Workspace(Tape(**arrays), columns, vector, from_vector(parameters, vector))
+
+
+def _tape_shapes(
+    model: Model, n_steps: int, lanes: int, segments: int, forcing: Forcing | None
+) -> dict[str, tuple[int, ...]]:
+    """Shapes of a tape's arrays, without the axis of the lanes."""
+    latent, observation = model.latent, model.observation
+    dtype = latent.A.dtype
     M, K = latent.C.shape
     N, reached = OBSERVATIONS.of(observation).sizes(observation)
     T = n_steps
@@ -123,7 +147,7 @@ def new_workspace(
     step_bytes = (widths.f + widths.d + 2 * M + N) * lanes * dtype.itemsize
     B = min(T, int(np.clip(_BLOCK_BYTES // step_bytes, *_BLOCK_STEPS)))
     L = min(T, -(-T // (B * segments)) * B)  # whole blocks, so that segments change no sum's order
-    shapes = {
+    return {
         "X": (T + 1, N),
         "U": (T + 1, K),
         "starts": (-(-T // L), M),
@@ -137,17 +161,17 @@ def new_workspace(
         "work": (widths.work,),
         "weight": (1,),
     }
-    own = {"X", "U", "weight"} if share else set(shapes)
-    arrays = share.tape._asdict() if share else {}
-    arrays |= {name: zeros(s, dtype, lanes) for name, s in shapes.items() if name in own}
-    if not share and not keeps_unforced(observation):
-        arrays["O"] = arrays["Z"][1:]
-    parameters = (latent, observation)
-    vector = np.zeros(n_parameters(parameters), dtype)
-    columns = map_arrays(_transposed_copy, tuple(latent)) if lanes == 1 else ()
-    if lanes == 1:
-        columns = type(latent)(*columns)
-    return Workspace(Tape(**arrays), columns, vector, from_vector(parameters, vector))
+
+
+def workspace_bytes(
+    model: Model, n_steps: int, lanes: int, segments: int = 1, forcing: Forcing | None = None
+) -> tuple[int, int]:
+    """Bytes of a workspace, and of one that shares the tape of another."""
+    shapes = _tape_shapes(model, n_steps, lanes, segments, forcing)
+    gradient = n_parameters((model.latent, model.observation))
+    itemsize = model.latent.A.dtype.itemsize
+    own = gradient + lanes * sum(math.prod(shapes[name]) for name in _OWN)
+    return (gradient + lanes * sum(map(math.prod, shapes.values()))) * itemsize, own * itemsize
 
 
 def _transposed_copy(array: np.ndarray) -> np.ndarray:
@@ -419,6 +443,9 @@ def loss_and_grad(
     check_finite("inputs", U)
     a = forcing_weights(forcing, T).astype(dtype)
     parameters = (model.latent, model.observation)
+    check_memory(
+        {"X": (f"sequences of {T} steps", workspace_bytes(model, T, n_lanes(S), segments, forcing)[0])}
+    )
     workspace = new_workspace(model, T, n_lanes(S), segments, forcing=forcing)
     gradient = np.empty_like(workspace.vector)
     loss = _batch_gradient(

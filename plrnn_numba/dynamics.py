@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .basics.checks import as_integer, warn
+from .basics.sizes import check_memory
 from .engine import (
     LANES,
     add_matvec,
     all_finite,
+    as_finite,
     as_floats,
     as_lanes,
     borrowed,
@@ -151,7 +153,7 @@ def step(latent: Latent, z: ArrayLike, s: ArrayLike | None = None) -> np.ndarray
     z : array_like, (M,) or (S, M)
         Latent state, or a batch of them; dimensionless.
     s : array_like, (K,) or (S, K), optional
-        External inputs at the same time as z; none means zero.
+        External inputs at the same time as z; none means zero, as in `generate`.
 
     Returns
     -------
@@ -208,11 +210,12 @@ def generate(latent: Latent, z0: ArrayLike, n_steps: int, inputs: ArrayLike | No
     latent : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Model
         The parameters, or the whole model that they are part of; they give the dtype.
     z0 : array_like, (M,) or (S, M)
-        Initial state, or one for each of S orbits; dimensionless.
+        Initial state, or one for each of S orbits, in finite numbers; dimensionless.
     n_steps : int
         Length of the orbit, the initial state included; at least 1.
     inputs : array_like, (n_steps, K) or (S, n_steps, K), optional
-        External inputs; row t drives the step from t to t+1, so the last row is optional. None means zero.
+        External inputs; row t drives the step from t to t+1, so the last row is optional. None means zero:
+        these are latent dynamics, F(z) alone where nothing drives them. `predict` asks for a driven model's inputs.
 
     Returns
     -------
@@ -222,8 +225,8 @@ def generate(latent: Latent, z0: ArrayLike, n_steps: int, inputs: ArrayLike | No
     Raises
     ------
     ValueError
-        Where a shape or `n_steps` does not fit, or z0 or inputs have NaN; the message names the argument, and both
-        shapes or the place.
+        Where a shape or `n_steps` does not fit, z0 or inputs have NaN, z0 is not finite, or the orbits would not fit
+        into memory; the message names the argument, and both shapes or the place.
 
     Warns
     -----
@@ -239,11 +242,19 @@ def generate(latent: Latent, z0: ArrayLike, n_steps: int, inputs: ArrayLike | No
     array([0.  , 1.  , 1.5 , 1.75])
     """
     latent = as_latent(latent)
-    starts, single = _as_states("z0", z0, latent)
-    n_steps = as_integer("n_steps", n_steps)
+    starts, single = _as_states("z0", as_finite("z0", z0, latent.A.dtype), latent)
+    n_steps = orbit_length(latent, len(starts), n_steps)
     drive = as_inputs(inputs, len(starts), n_steps, latent.C.shape[1], latent.A.dtype)
     orbits = free_run(latent, starts, n_steps, drive)
     return orbits[0] if single else orbits
+
+
+def orbit_length(latent: Latent, n_orbits: int, n_steps: int) -> int:
+    """The checked length of orbits; raise ValueError where they would not fit into memory."""
+    n_steps = as_integer("n_steps", n_steps)
+    n_numbers = n_orbits * n_steps * sum(latent.C.shape)  # states and inputs
+    check_memory({"n_steps": (n_steps, n_numbers * latent.C.itemsize)})
+    return n_steps
 
 
 def free_run(latent: Latent, starts: np.ndarray, n_steps: int, drive: np.ndarray) -> np.ndarray:
@@ -316,6 +327,7 @@ def jacobian(latent: Latent, z: ArrayLike) -> np.ndarray:
     latent = as_latent(latent)
     states, single = _as_states("z", z, latent)
     M = len(latent.A)
+    check_memory({"z": (f"{len(states)} states", len(states) * M * M * latent.A.itemsize)})
     out = np.empty((len(states), M, M), latent.A.dtype)
     _jacobians(latent, states, *_tape(latent), out)
     return out[0] if single else out

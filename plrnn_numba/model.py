@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .basics.checks import as_integer, show
+from .basics.checks import show
 from .basics.records import record
-from .dynamics import as_inputs, free_run
-from .engine import FLOATS, as_floats, check_finite, kernel
+from .dynamics import as_inputs, free_run, orbit_length
+from .engine import FLOATS, as_finite, as_floats, kernel
 from .models.base import Latent, as_latent
 from .observations.base import (
     Observation,
@@ -87,16 +87,15 @@ def initial_state(model: Model, x0: ArrayLike) -> np.ndarray:
     """
     model = as_model(model)
     dtype, N = model.latent.A.dtype, n_observed(model.observation)
-    x = as_floats("x0", x0)
+    x = as_finite("x0", x0)
     single = x.ndim == 1
     if x.ndim not in (1, 2) or x.shape[-1] != N:
         raise ValueError(f"x0: got shape {x.shape}, expected ({N},) or (S, {N})")
-    check_finite("x0", x)
     x = x.reshape(-1, N)
     if model.scaling is not None:
         x = (x - model.scaling.mean) / model.scaling.scale
     z = np.empty((len(x), len(model.latent.A)), dtype)
-    x = as_floats("x0", x, dtype)
+    x = as_finite("x0", x, dtype)
     _start_states(model.observation, signal_inverse(model.observation), x, z)
     return z[0] if single else z
 
@@ -153,7 +152,8 @@ def predict(
     n_steps : int
         Length of the orbit, the start included.
     inputs : array_like, (n_steps, K) or (S, n_steps, K), optional
-        External inputs; needed where the model has any. Row t drives the step from t to t+1.
+        External inputs; needed where the model has any (in `generate` and `step`, none means zero). Row t drives the
+        step from t to t+1.
     dtype : {'float32', 'float64'}, optional
         Of the result. Else it is float64 where the data were standardized, however the model computes, and the
         model's dtype where they were not.
@@ -167,8 +167,8 @@ def predict(
     Raises
     ------
     ValueError
-        Where a shape does not fit, inputs are missing, or x0 or inputs are not finite; the message names the
-        argument, and both shapes or the place.
+        Where a shape does not fit, inputs are missing, x0 or inputs are not finite, or the orbits would not fit into
+        memory; the message names the argument, and both shapes or the place.
 
     References
     ----------
@@ -186,7 +186,7 @@ def predict(
     K = model.latent.C.shape[1]
     z0 = initial_state(model, x0)
     starts = z0.reshape(-1, z0.shape[-1])
-    n_steps = as_integer("n_steps", n_steps)
+    n_steps = orbit_length(model.latent, len(starts), n_steps)
     dtype = _data_dtype(model, dtype)
     if inputs is None and K:
         raise ValueError(f"inputs: got none, but the model has {K}; expected shape ({n_steps}, {K})")

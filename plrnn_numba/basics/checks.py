@@ -21,7 +21,12 @@ PACKAGE = __name__.partition(".")[0]
 
 def show(value: object) -> str:
     """A value in an error message: short, on one line."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except RecursionError:
+        text = f"a {type(value).__name__} that is nested too deeply"
+    except ValueError:  # Python writes out no integer of more than 4,300 digits
+        text = f"a {type(value).__name__} of too many digits"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -17,11 +18,15 @@ class ConfigError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """What a value must satisfy beyond its type, and how to say so."""
+    """What a value must satisfy beyond its type, and how to say so.
+
+    Integers are those of 64 bits, which kernels and arrays know, but where `any_size` says otherwise.
+    """
 
     holds: Callable[[Any], bool]
     allowed: str
     names: tuple[str, ...] = ()
+    any_size: bool = False
 
 
 def at_least(bound: float) -> Rule:
@@ -44,7 +49,14 @@ def one_of(*names: str) -> Rule:
     return Rule(lambda x: x in names, "one of " + ", ".join(map(repr, names)), names)
 
 
-RULES = (at_least, above, between, within, one_of)
+def natural() -> Rule:
+    """For a seed, which may have any number of bits."""
+    return dataclasses.replace(at_least(0), any_size=True)
+
+
+RULES = (at_least, above, between, within, one_of, natural)
+
+_LARGEST = 2**63 - 1
 
 
 def option(default: Any = dataclasses.MISSING, rule: Rule | None = None, help: str = "") -> Any:
@@ -142,6 +154,8 @@ def read(cls: type[O], given: Any) -> O:
 def read_value(hint: Any, value: Any, path: str, rule: Rule | None = None) -> Any:
     """Convert one value to the type `hint`, or raise ConfigError."""
     converted = _convert(hint, value, path)
+    if isinstance(converted, int) and abs(converted) > _LARGEST and not (rule and rule.any_size):
+        raise ConfigError(f"{path}: got {show(value)}, expected an integer below 2^63")
     if rule is not None and converted is not None:
         numbers = converted if isinstance(converted, tuple) else (converted,)
         if not all(rule.holds(x) for x in numbers):
@@ -187,9 +201,13 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
         return tuple(_convert(a, v, path) for a, v in zip(args, value))
     # In Python True is the integer 1; in a configuration it is a mistake.
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if value != value or value in (float("inf"), float("-inf")):
+        try:
+            number = float(value)
+        except OverflowError:  # an integer of 400 digits
+            number = math.inf
+        if not math.isfinite(number):
             raise ConfigError(f"{path}: got {show(value)}, expected a finite number")
-        return float(value)
+        return number
     if hint is int and isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):

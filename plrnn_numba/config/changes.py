@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..basics.checks import show
 from ..basics.options import ConfigError
 
 
@@ -16,17 +17,19 @@ def apply_changes(config: dict[str, Any], changes: list[str]) -> None:
     for change in changes:
         path, equals, text = change.partition("=")
         if not equals or not path:
-            raise ConfigError(f"--set: got {change!r}, expected KEY=VALUE, as training.epochs=50")
+            raise ConfigError(f"--set: got {show(change)}, expected KEY=VALUE, as training.epochs=50")
         try:
             value = json.loads(text)
         except ValueError:
             value = text
+        except RecursionError:
+            raise ConfigError(f"--set: {path}: the value is nested too deeply") from None
         node = config
         *parents, last = path.split(".")
         for key in parents:
             child = node.setdefault(key, {})
             if not isinstance(child, dict):
-                raise ConfigError(f"--set: {path}: {key} is {child!r}, not a mapping")
+                raise ConfigError(f"--set: {path}: {key} is {show(child)}, not a mapping")
             node = child
         if last == "name" and node.get("name", value) != value:
             node.clear()  # another variant has other options

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..basics.checks import PathLike
-from ..basics.options import ConfigError, Options, at_least, check_keys, one_of, option, write
+from ..basics.options import ConfigError, Options, at_least, check_keys, natural, one_of, option, write
 from ..engine import offers
-from ..forcings.base import FORCINGS, Forcing
+from ..forcings.base import FORCINGS, Forcing, as_forcing
 from ..forcings.gtf import GTF
 from ..models.base import MODELS
 from ..observations.base import OBSERVATIONS, condition_number
@@ -54,7 +54,7 @@ class Config(Options):
     missing: str = option(
         "error", one_of("error", "mask"), "what NaN is: an error, or, by 'mask', not observed"
     )
-    seed: int = option(0, at_least(0), "of every random number")
+    seed: int = option(0, natural(), "of every random number")
     dtype: str = option("float32", one_of("float32", "float64"), "precision of the parameters")
 
     def __post_init__(self) -> None:
@@ -154,7 +154,12 @@ def _read_observation(given: Any) -> Observation:
 def _read_forcing(given: Any) -> Forcing | None:
     if given is None or given == "none":
         return None
-    return given if isinstance(given, Forcing) else FORCINGS.read(given)
+    if not isinstance(given, Forcing):
+        return FORCINGS.read(given)
+    try:
+        return as_forcing(given)
+    except TypeError as error:
+        raise ConfigError(f"{error}; FORCINGS.register makes one of your own known") from None
 
 
 def describe(cls: type[Options]) -> str:

@@ -146,16 +146,6 @@ def as_floats(
         return np.require(array, wanted, ["C", "A", "W", "E"])
 
 
-def check_finite(name: str, array: np.ndarray, may_be_inf: bool = False) -> None:
-    """Raise ValueError, with the place, where an array has NaN, or inf unless it may."""
-    bad = np.isnan(array) if may_be_inf else ~np.isfinite(array)
-    if bad.any():
-        place = np.argwhere(bad)[0]
-        axes = ("orbit", "row", "column")[-len(place) :]
-        where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, place)) if len(place) else "()"
-        raise ValueError(f"{name}: got {array[tuple(place)]} at {where}, expected finite numbers")
-
-
 def check_shape(name: str, array: np.ndarray, shape: Sequence[int | str]) -> None:
     """Raise ValueError unless an array has this shape; a letter stands for any length."""
     if array.shape == shape:
@@ -166,6 +156,26 @@ def check_shape(name: str, array: np.ndarray, shape: Sequence[int | str]) -> Non
     if not fits:
         wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
         raise ValueError(f"{name}: got shape {array.shape}, expected {wanted}")
+
+
+def check_finite(
+    name: str, array: np.ndarray, may_be_inf: bool = False, given: np.ndarray | None = None
+) -> None:
+    """Raise ValueError, with the place, where an array has NaN, or inf unless it may; `given` is what it was made of."""
+    bad = np.isnan(array) if may_be_inf else ~np.isfinite(array)
+    if bad.any():
+        place = tuple(map(int, np.argwhere(bad)[0]))
+        number = (array if given is None else given)[place]
+        at = f" at {list(place)}" if place else ""
+        of = f" of {array.dtype}" if np.isfinite(number) else ""
+        raise ValueError(f"{name}: got {number:g}{at}, expected finite numbers{of}")
+
+
+def as_finite(name: str, value: ArrayLike, dtype: DTypeLike | None = None) -> np.ndarray:
+    """`as_floats` of numbers that are finite, in this dtype too; raise ValueError where one is not."""
+    array = as_floats(name, value, dtype)
+    check_finite(name, array, given=as_floats(name, value))
+    return array
 
 
 def common_dtype(name: str, fields: dict[str, Any]) -> np.dtype:

@@ -21,7 +21,7 @@ from ..basics.checks import as_integer
 from ..basics.options import Options, option
 from ..basics.records import record
 from ..basics.registry import Family, Variant
-from ..engine import as_floats, check_shape, common_dtype, verb
+from ..engine import as_floats, check_finite, check_shape, common_dtype, verb
 
 # --- the verbs -------------------------------------------------------------------------------------
 
@@ -95,6 +95,10 @@ class Hyperparameters(Options):
 
     def check_with(self, latent_dim: int) -> None:
         """Raise ConfigError where the hyperparameters do not go with `latent_dim`."""
+
+    def widths(self) -> dict[str, int]:
+        """The units of layers beside the latent one, by the hyperparameter that says how many they are."""
+        return {}
 
 
 class TapeWidths(NamedTuple):
@@ -189,4 +193,6 @@ def as_latent(latent: Latent) -> Latent:
         raise ValueError(f"{name}.{error}") from None
     for field, shape in shapes.items():
         check_shape(f"{name}.{field}", arrays[field], shape)
+    for field, array in arrays.items():
+        check_finite(f"{name}.{field}", array)
     return ready

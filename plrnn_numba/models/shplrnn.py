@@ -66,6 +66,9 @@ class ShPLRNN(NamedTuple):
 class ShPLRNNHyperparameters(Hyperparameters):
     hidden_dim: int = option(rule=at_least(1), help="the dimension H of the hidden layer")
 
+    def widths(self) -> dict[str, int]:
+        return {"hidden_dim": self.hidden_dim}
+
 
 def initialize_shallow(hyper, M, K, rng):
     """A: the diagonal of a random positive definite matrix; W1, W2 uniform by fan-in; biases zero."""

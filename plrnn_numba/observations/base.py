@@ -15,7 +15,7 @@ import numpy as np
 
 from ..basics.options import Options
 from ..basics.registry import Family, Variant
-from ..engine import as_floats, check_shape, common_dtype, verb
+from ..engine import as_floats, check_finite, check_shape, common_dtype, verb
 
 # The parameters of an observation model: a NamedTuple of arrays whose type is registered.
 Observation: TypeAlias = Any
@@ -141,6 +141,7 @@ def as_observation(observation: Observation, M: int, dtype: Any) -> Observation:
     ready = observation._replace(**arrays)
     for field, shape in entry.shapes(ready, M).items():
         check_shape(f"{name}.{field}", arrays[field], shape)
+        check_finite(f"{name}.{field}", arrays[field])
     return ready
 
 

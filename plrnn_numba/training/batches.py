@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..basics.options import ConfigError
+from ..basics.sizes import check_memory
 from ..bptt import (
     Workspace,
     add_block,
@@ -19,6 +21,7 @@ from ..bptt import (
     n_lanes,
     n_observed_entries,
     new_workspace,
+    workspace_bytes,
 )
 from ..config import Config
 from ..engine import from_vector, jit, kernel
@@ -139,6 +142,19 @@ def _end_threaded(loss, parameters, workspaces, optimization, settings, step):
 # --- what they work on -----------------------------------------------------------------------------
 
 
+def _check_sizes(config: Config, model: Model, lanes: int, blocks: int) -> None:
+    """Raise ConfigError where batches would not fit into memory."""
+    training = config.training
+    T, threads = training.sequence_length, min(training.n_threads, blocks)
+    whole, own = workspace_bytes(model, T, lanes, training.checkpoint_segments, config.forcing)
+    shared = (blocks - threads) * own if threads > 1 else 0
+    parts = {
+        "training.batch_size": (training.batch_size, 8 * training.batch_size + shared),
+        "training.sequence_length": (T, threads * whole),
+    }
+    check_memory(parts, ConfigError)
+
+
 class Batches:
     """Everything that is made once for a training, so that a batch allocates nothing.
 
@@ -167,6 +183,9 @@ class Batches:
     ):
         self._training = config.training
         self._state = state
+        lanes = n_lanes(self._training.batch_size)
+        blocks = n_blocks(self._training.batch_size, lanes)
+        _check_sizes(config, model, lanes, blocks)
         like = (model.latent, model.observation)
         gradient = np.zeros_like(state.params)
         batch_size = config.training.batch_size
@@ -188,8 +207,6 @@ class Batches:
             state.sums,
             np.zeros(len(Found._fields)),
         )
-        lanes = n_lanes(self._training.batch_size)
-        blocks = n_blocks(self._training.batch_size, lanes)
         self._threads = min(self._training.n_threads, blocks)
         self._executor: ThreadPoolExecutor | None = None
         workspaces: list[Workspace] = []

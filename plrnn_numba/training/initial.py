@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..basics.checks import as_integer, as_rng
+from ..basics.options import ConfigError, join
+from ..basics.sizes import check_memory
 from ..config import Config
 from ..initialize import initialize
 from ..model import Model
+from ..models.base import Hyperparameters
 
 
 def init_model(
@@ -43,7 +46,8 @@ def init_model(
     Raises
     ------
     ConfigError
-        Where the configuration does not fit N and K; the message names the key.
+        Where the configuration does not fit N and K, or the parameters would not fit into memory; the message names
+        the key.
 
     Examples
     --------
@@ -57,6 +61,7 @@ def init_model(
     step, observation = config.latent_step, config.observation
     sizes = (config.latent_dim, as_integer("n_observed", n_observed), as_integer("n_inputs", n_inputs, 0))
     rng = as_rng(config.seed if seed is None else seed)
+    _check_sizes(step.hyperparameters, sizes)
     return initialize(
         step.name,
         step.hyperparameters,
@@ -66,3 +71,20 @@ def init_model(
         rng,
         config.dtype,
     )
+
+
+def _check_sizes(hyperparameters: Hyperparameters, sizes: tuple[int, int, int]) -> None:
+    """Raise ConfigError where the initial values, drawn in double precision, would not fit into memory."""
+    M, N, K = sizes
+    matrix = 8 * M  # bytes of a column of M numbers
+    parts = {
+        "latent_dim": (
+            M,
+            4 * M * matrix,
+        ),  # a random positive definite matrix, what it is made of, its eigenvalues
+        "n_observed": (N, 2 * N * matrix),
+        "n_inputs": (K, 2 * K * matrix),
+    }
+    for name, width in hyperparameters.widths().items():
+        parts[join(hyperparameters.path, name)] = (width, 4 * width * matrix)
+    check_memory(parts, ConfigError)
