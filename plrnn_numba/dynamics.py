@@ -13,7 +13,6 @@ from .engine import (
     LANES,
     add_matvec,
     all_finite,
-    as_finite,
     as_floats,
     as_lanes,
     borrowed,
@@ -178,8 +177,9 @@ def step(latent: Latent, z: ArrayLike, s: ArrayLike | None = None) -> np.ndarray
     S, K = len(states), latent.C.shape[1]
     drive = np.zeros((S, K), latent.A.dtype)
     if s is not None:
-        drive = as_floats("s", s, latent.A.dtype, (K,) if single else (S, K)).reshape(S, K)
+        drive = as_floats("s", s, latent.A.dtype, (K,) if single else (S, K))
         check_finite("s", drive, may_be_inf=True)
+        drive = drive.reshape(S, K)
     out = np.empty_like(states)
     _step_states(latent, states, drive, _room(latent), out)
     return out[0] if single else out
@@ -242,7 +242,8 @@ def generate(latent: Latent, z0: ArrayLike, n_steps: int, inputs: ArrayLike | No
     array([0.  , 1.  , 1.5 , 1.75])
     """
     latent = as_latent(latent)
-    starts, single = _as_states("z0", as_finite("z0", z0, latent.A.dtype), latent)
+    starts, single = _as_states("z0", z0, latent)
+    check_finite("z0", starts)
     n_steps = orbit_length(latent, len(starts), n_steps)
     drive = as_inputs(inputs, len(starts), n_steps, latent.C.shape[1], latent.A.dtype)
     orbits = free_run(latent, starts, n_steps, drive)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .basics.checks import show
 from .basics.records import record
 from .dynamics import as_inputs, free_run, orbit_length
-from .engine import FLOATS, as_finite, as_floats, kernel
+from .engine import FLOATS, as_floats, check_finite, kernel
 from .models.base import Latent, as_latent
 from .observations.base import (
     Observation,
@@ -87,7 +87,7 @@ def initial_state(model: Model, x0: ArrayLike) -> np.ndarray:
     """
     model = as_model(model)
     dtype, N = model.latent.A.dtype, n_observed(model.observation)
-    x = as_finite("x0", x0)
+    x = as_floats("x0", x0)
     single = x.ndim == 1
     if x.ndim not in (1, 2) or x.shape[-1] != N:
         raise ValueError(f"x0: got shape {x.shape}, expected ({N},) or (S, {N})")
@@ -95,7 +95,8 @@ def initial_state(model: Model, x0: ArrayLike) -> np.ndarray:
     if model.scaling is not None:
         x = (x - model.scaling.mean) / model.scaling.scale
     z = np.empty((len(x), len(model.latent.A)), dtype)
-    x = as_finite("x0", x, dtype)
+    x = as_floats("x0", x, dtype)
+    check_finite("x0", x)
     _start_states(model.observation, signal_inverse(model.observation), x, z)
     return z[0] if single else z
 
@@ -125,12 +126,12 @@ def _data_dtype(model: Model, dtype: DTypeLike | None) -> np.dtype:
     if dtype is None:
         return model.latent.A.dtype if model.scaling is None else np.dtype(np.float64)
     try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
-    if found not in FLOATS:
-        raise ValueError(f"dtype: got {show(dtype)}, allowed are float32 and float64")
-    return found
+        asked = np.dtype(dtype)
+        if asked in FLOATS:
+            return asked
+    except TypeError:  # the name of none
+        pass
+    raise ValueError(f"dtype: got {show(dtype)}, allowed are float32 and float64")
 
 
 def predict(

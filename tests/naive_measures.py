@@ -121,13 +121,14 @@ def spectral(X, Y, variant):
 
 
 def mase(X, Y, n, variant):
+    added = 0.0
     if variant == "dynamix-mase":
-        X, Y = Y, X
+        X, Y, added = Y, X, 1e-8
     T, N = X.shape
     found = 0.0
     for j in range(N):
         error = sum(abs(X[t, j] - Y[t, j]) for t in range(n)) / n
-        scale = sum(abs(X[t + 1, j] - X[t, j]) for t in range(T - 1)) / (T - 1) + 1e-8
+        scale = sum(abs(X[t + 1, j] - X[t, j]) for t in range(T - 1)) / (T - 1) + added
         found += error / scale / N
     return found
 

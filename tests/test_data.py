@@ -162,11 +162,10 @@ def test_a_series_on_disk_trains_as_one_in_memory(tmp_path, monkeypatch, dtype):
     assert data.stays_on_disk([on_disk[:3000]])
     before = (tmp_path / "X.npy").read_bytes()
     result = pl.fit(on_disk, config(), progress=False)
-    assert np.shares_memory(on_disk, pl.Trainer(on_disk, config())._source.X)
+    assert np.shares_memory(on_disk, pl.Trainer(on_disk, config())._batches._on_disk.trials[0])
     monkeypatch.setattr("plrnn_numba.data.mapped._LARGE", 10**9)
     expected = pl.fit(X, config(), progress=False)
-    for got, want in zip(result.history["loss"], expected.history["loss"]):
-        np.testing.assert_allclose(got, want, rtol=1e-3)
+    np.testing.assert_array_equal(result.history["loss"], expected.history["loss"])
     assert (tmp_path / "X.npy").read_bytes() == before
 
 
@@ -180,14 +179,12 @@ def test_trials_of_unequal_length_train_like_one_series_of_their_windows(row):
     np.testing.assert_array_equal(to_vector(alone.model[:2]), to_vector(with_short_ones.model[:2]))
 
 
-@pytest.mark.parametrize(
-    "first, message",
-    [("1.0,,3.0", "row 1, column 2: got '', expected a number"), ("1.0,2.0,3x", "row 1, column 3: got '3x'")],
-)
-def test_a_first_row_with_a_typo_is_no_header(tmp_path, first, message):
+def test_a_first_row_with_a_typo_is_no_header(tmp_path):
     path = tmp_path / "X.csv"
-    path.write_text(first + "\n4,5,6\n7,8,9\n")
-    with pytest.raises(data.DataError, match=message):
+    path.write_text("1.0,2.0,3x\n4,5,6\n7,8,9\n")
+    with pytest.raises(data.DataError, match=r"line 1, column 2 \(counted from 0\): got '3x'"):
         data.load_array(path)
+    path.write_text("1.0,,3.0\n4,5,6\n7,8,9\n")
+    np.testing.assert_array_equal(data.load_array(path), [[1, np.nan, 3], [4, 5, 6], [7, 8, 9]])
     path.write_text("a,b,c\n4,5,6\n7,8,9\n")
     np.testing.assert_array_equal(data.load_array(path), [[4, 5, 6], [7, 8, 9]])

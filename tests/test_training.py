@@ -223,7 +223,8 @@ def test_one_series_an_array_of_trials_and_a_list_are_the_same_data():
     for form in (X[None], [X], [X.tolist()], (X,)):
         np.testing.assert_array_equal(vector(fit(form, config).model), vector(one.model))
     trials = [X[:200], X[200:215], X[215:]]  # the second is too short, and is not used
-    result = fit(trials, config)
+    with pytest.warns(RuntimeWarning, match=r"X: 1 of 3 trials is shorter than .* 21 rows and not used"):
+        result = fit(trials, config)
     assert result.status == "finished"
     stacked = fit(X.reshape(3, 200, 2), config)
     listed = fit(list(X.reshape(3, 200, 2)), config)

@@ -1,7 +1,8 @@
 """What piecewise-linear maps allow: fixed points, cycles, exponents, symbols and bounds, over the hinge form."""
 
+from .attractors import Basins, basins
 from .bifurcations import Branch, Event, Following, follow, interpolate
-from .boundedness import Basins, Boundedness, Box, absorbing_box, absorbing_radius, basins, is_bounded
+from .boundedness import Boundedness, Box, absorbing_box, absorbing_radius, is_bounded
 from .cycle import Cycle, CycleSet, smallest_rotation
 from .lyapunov import LyapunovSpectrum, kaplan_yorke_dimension, lyapunov_of_jacobians, lyapunov_spectrum
 from .regions import (

@@ -1,4 +1,4 @@
-"""Whether orbits stay bounded, in what box, and which attractor each start reaches."""
+"""Whether orbits stay bounded, and in what box."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial import cKDTree
 
-from ..basics.checks import as_integer, as_number, as_rng, renamed, warn
+from ..basics.checks import as_integer, as_rng, renamed
 from ..basics.records import check_shapes, record
 from ..models.base import Hinge, Latent
-from .hinge import as_hinge, as_states, orbit
+from .hinge import as_hinge, orbit
 
 
 class _Groups(NamedTuple):
@@ -235,133 +234,3 @@ def is_bounded(
                 "no", f"orbit {i} of {n_starts} random starts left the finite numbers at step {first}"
             )
     return Boundedness("unknown", f"no proof, and none of {n_starts} orbits of {n_steps} steps diverged")
-
-
-@record
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Basins:
-    """Which attractor each start reaches.
-
-    Parameters
-    ----------
-    labels : ndarray of int, (n_starts,)
-        The number of the attractor, by the share of the starts that reach it, the largest first; -1: diverged.
-    attractors : list of ndarray, (n, M)
-        Points of each: of a fixed point or a cycle each of its points, else a stretch of an orbit.
-    periods : list of int
-        Of each; 0 where no period was found.
-    """
-
-    labels: np.ndarray
-    attractors: list[np.ndarray]
-    periods: list[int]
-
-    @property
-    def shares(self) -> np.ndarray:
-        """The part of the starts that reaches each attractor."""
-        return np.array([(self.labels == i).mean() for i in range(len(self.attractors))])
-
-    @property
-    def n_diverged(self) -> int:
-        """How many starts lead out of the finite numbers."""
-        return int((self.labels == -1).sum())
-
-
-@renamed(system="latent")
-def basins(
-    latent: Latent,
-    starts: ArrayLike,
-    *,
-    transient: int = 10_000,
-    n_steps: int = 5000,
-    max_period: int = 500,
-    tolerance: float = 1e-6,
-) -> Basins:
-    """Let orbits run from many starts, and sort them by the attractor that they reach.
-
-    Two orbits have the same attractor where they have the same period and, for most of their points, the other's points
-    nearby: within `tolerance` of the attractors' extent where there is a period, else within a twentieth.
-
-    Parameters
-    ----------
-    latent : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Hinge
-        The map, without inputs.
-    starts : array_like, (n_starts, M) or (M,)
-        Latent states; a single one is a batch of one.
-    transient, n_steps : int, optional
-        Steps that are thrown away, and then looked at.
-    max_period : int, optional
-        The longest period that is looked for.
-    tolerance : float, optional
-        How well a period must be kept, relative to the extent of all orbits.
-
-    Returns
-    -------
-    Basins
-
-    Raises
-    ------
-    ValueError
-        Where the shape of `starts` does not fit.
-
-    References
-    ----------
-    Datseris and Wagemakers (2022) [datseris2022], for the same question by other means.
-
-    Examples
-    --------
-    >>> import numpy as np, plrnn_numba as pl
-    >>> latent = pl.ALRNN(A=[1.5], W=[[-1.0]], h=[0.5], C=np.zeros((1, 0)), num_relus=1)
-    >>> found = pl.analysis.basins(latent, [[-2.0], [-0.5], [1.5]])
-    >>> found.labels.tolist(), found.attractors[0].round(6).tolist()
-    ([-1, 0, 0], [[1.0]])
-    """
-    hinge = as_hinge(latent)
-    transient, n_steps = as_integer("transient", transient, 0), as_integer("n_steps", n_steps, 2)
-    max_period = as_integer("max_period", max_period)
-    tolerance = as_number("tolerance", tolerance, above=0)
-    states = as_states("starts", starts, hinge)
-    ends: list[np.ndarray | None] = []
-    for start in states:
-        with np.errstate(all="ignore"):
-            run = orbit(hinge, start, transient + n_steps)[transient:]
-        ends.append(run if np.isfinite(run).all() else None)
-    finite = [run for run in ends if run is not None]
-    extent = float(np.ptp(np.concatenate([run[-1:] for run in finite]), axis=0).max()) if finite else 1.0
-    extent = max(extent, max((float(np.ptp(run, axis=0).max()) for run in finite), default=0.0), 1e-300)
-    labels = np.full(len(states), -1)
-    attractors: list[np.ndarray] = []
-    periods: list[int] = []
-    trees: list[cKDTree] = []
-    for i, end in enumerate(ends):
-        if end is None:
-            continue
-        run = end
-        size = max(extent, float(np.abs(run).max()))
-        period = _period(run, max_period, tolerance * size)
-        points = run[-period:] if period else run
-        near = 10 * tolerance * size if period else 0.05 * extent
-        for label, (tree, known) in enumerate(zip(trees, periods)):
-            if known == period and np.mean(tree.query(points)[0] <= near) > 0.9:
-                labels[i] = label
-                break
-        else:
-            labels[i] = len(attractors)
-            attractors.append(points)
-            periods.append(period)
-            trees.append(cKDTree(points))
-    order = np.argsort([-(labels == i).sum() for i in range(len(attractors))], kind="stable")
-    rank = np.empty(len(order), int)
-    rank[order] = np.arange(len(order))
-    labels[labels >= 0] = rank[labels[labels >= 0]]
-    if (labels == -1).any() and not finite:
-        warn("basins: every orbit diverged")
-    return Basins(labels, [attractors[i] for i in order], [periods[i] for i in order])
-
-
-def _period(run: np.ndarray, longest: int, near: float) -> int:
-    """The period of the end of an orbit, or 0."""
-    for p in range(1, min(longest, len(run) // 2) + 1):
-        if np.abs(run[-1] - run[-1 - p]).max() <= near and np.abs(run[p:] - run[:-p])[-2 * p :].max() <= near:
-            return p
-    return 0

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..basics.checks import as_integer
-from ..engine import as_floats, jit, kernel
+from ..basics.sizes import check_memory
+from ..engine import as_floats, check_finite, jit, kernel
 from ..models.base import Hinge, Latent, latent_of
 from ..models.convert import to_hinge
 
@@ -132,8 +133,12 @@ def as_states(name: str, states: ArrayLike, hinge: Hinge) -> np.ndarray:
 def orbit(latent: Latent, z0: ArrayLike, n_steps: int, inputs: ArrayLike | None = None) -> np.ndarray:
     """Iterate in float64: latent states (n_steps, M) from z0 (M,) on; inputs (n_steps, K)."""
     hinge, n_steps = as_hinge(latent), as_integer("n_steps", n_steps)
+    check_memory(
+        {"n_steps": (n_steps, n_steps * (8 * len(hinge.L) + len(hinge.d)))}
+    )  # states, and their patterns
     out = np.zeros((n_steps, len(hinge.L)))
     out[0] = as_floats("z0", z0, np.float64, (len(hinge.L),))
+    check_finite("z0", out[0], may_be_inf=True)
     _orbit(maps_of(hinge), drive_of(hinge, inputs, n_steps), np.zeros(len(hinge.d)), out)
     return out
 
@@ -142,7 +147,9 @@ def drive_of(hinge: Hinge, inputs: ArrayLike | None, n_rows: int) -> np.ndarray:
     """Inputs (n_rows, K), or (n_rows, 0) where there are none, which means zero."""
     if inputs is None:
         return np.zeros((n_rows, 0))
-    return as_floats("inputs", inputs, np.float64, (n_rows, hinge.input_matrix.shape[1]))
+    drive = as_floats("inputs", inputs, np.float64, (n_rows, hinge.input_matrix.shape[1]))
+    check_finite("inputs", drive)
+    return drive
 
 
 def patterns_of(hinge: Hinge, states: np.ndarray) -> np.ndarray:

@@ -12,11 +12,13 @@ from numpy.typing import ArrayLike
 from ..basics.checks import as_integer, as_rng, warn
 from ..basics.records import check_shapes, record
 from ..dynamics import DivergenceWarning
-from ..engine import as_floats, jit, kernel
+from ..engine import as_floats, check_finite, jit, kernel
 from ..models.base import Latent
 from .hinge import add_input, as_hinge, drive_of, hinge_step, hinge_tangent, maps_of
 
-_LOST = 15.0  # of a spread of e^15 between two orthonormalizations, double precision keeps enough
+_KEPT = math.exp(
+    -30
+)  # of a row's squared length: what is left of a spread of e^15, double precision knows to 9 digits
 _EPSILON = np.finfo(np.float64).eps
 
 
@@ -30,7 +32,7 @@ class LyapunovSpectrum:
     exponents : ndarray, (k,)
         The largest ones, in falling order, per step (natural logarithm); -inf where Jacobians are singular.
     errors : ndarray, (k,)
-        Standard errors, from the means over `n_blocks` blocks of the orbit.
+        Standard errors, from the means over `n_blocks` blocks of the orbit; NaN of one block, and of -inf.
     n_steps, n_blocks : int
         How many steps were averaged over, in how many blocks.
     state : ndarray, (M,)
@@ -53,113 +55,187 @@ class LyapunovSpectrum:
 
 
 @jit
-def _orthonormalize(Q, before, logs):
-    """Modified Gram-Schmidt on rows; adds the logarithms of their lengths. `before` holds the rows' own lengths.
+def _orthonormalize(Q, gained):
+    """Modified Gram-Schmidt on rows; `gained` takes the logarithms of their lengths.
 
-    A row that lies, to rounding, in the span of those before has length 0, and another one takes its place.
+    False, and Q is spoiled, where a row kept less than e^-15 of its length, or is too long or short for its square.
     """
     k, M = Q.shape
+    for j in range(k):  # the rows' own lengths, before anything is taken off
+        square = 0.0
+        for i in range(M):
+            square += Q[j, i] * Q[j, i]
+        gained[j] = square
     for j in range(k):
         square = 0.0
         for i in range(M):
             square += Q[j, i] * Q[j, i]
+        if not (1e-280 < square < 1e280 and square > _KEPT * gained[j]):
+            return False
         length = math.sqrt(square)
-        if length > 4 * M * _EPSILON * before[j]:
-            logs[j] += math.log(length)
-            for i in range(M):
-                Q[j, i] /= length
-        else:
-            logs[j] = -math.inf
-            _replace(Q, j)
+        gained[j] = math.log(length)
+        for i in range(M):
+            Q[j, i] /= length
         for l in range(j + 1, k):
             dot = 0.0
             for i in range(M):
                 dot += Q[j, i] * Q[l, i]
             for i in range(M):
                 Q[l, i] -= dot * Q[j, i]
+    return True
 
 
 @jit
-def _replace(Q, j):
-    """Make row j the unit vector that is furthest from the rows before, orthonormalized against them."""
-    M = Q.shape[1]
-    best, axis = -1.0, 0
+def _orthonormalize_graded(X, units, Q, gained):
+    """The same by Householder reflections, for rows and coordinates of any sizes; False where X is not finite.
+
+    `units` are the logarithms of the coordinates' units. Both are used up: coordinate i of row j becomes
+    ``X[j, i] e^(units[i] + gained[j])``, X of order 1, so that the large does not drown the small: a diagonal Jacobian of
+    1e200 and 1e-200 loses nothing. A row that lies, to rounding, in the span of those before has length 0, logarithm
+    -inf; its place is taken by a vector orthogonal to them.
+    """
+    k, M = X.shape
+    order, lengths = np.arange(M), np.zeros(k)
     for i in range(M):
-        rest = 1.0
-        for l in range(j):
-            rest -= Q[l, i] * Q[l, i]
-        if rest > best:
-            best, axis = rest, i
-    for i in range(M):
-        Q[j, i] = 1.0 if i == axis else 0.0
-    for _ in range(2):
-        for l in range(j):
-            dot = 0.0
-            for i in range(M):
-                dot += Q[l, i] * Q[j, i]
-            for i in range(M):
-                Q[j, i] -= dot * Q[l, i]
-        square = 0.0
+        largest = 0.0
+        for j in range(k):
+            if not math.isfinite(X[j, i]):
+                return False
+            largest = max(largest, abs(X[j, i]))
+        units[i] = units[i] + math.log(largest) if largest > 0 else -math.inf
+        for j in range(k):
+            X[j, i] = X[j, i] / largest if largest > 0 else 0.0
+    for i in range(1, M):  # largest units first
+        n = i
+        while n > 0 and units[order[n - 1]] < units[order[n]]:
+            order[n - 1], order[n] = order[n], order[n - 1]
+            n -= 1
+    for j in range(k):
+        largest = 0.0
         for i in range(M):
-            square += Q[j, i] * Q[j, i]
+            largest = max(largest, abs(X[j, i]))
+        gained[j] = math.log(largest) if largest > 0 else 0.0
         for i in range(M):
-            Q[j, i] /= math.sqrt(square)
+            X[j, i] = X[j, i] / largest if largest > 0 else 0.0
+    for j in range(k):
+        # In units of the largest coordinate that is left; X[j] becomes the reflection's vector.
+        pivot = order[j]
+        length = math.sqrt(_product(X[j], X[j], units, order, j))
+        if length <= 4 * M * _EPSILON:
+            gained[j] = -math.inf
+            continue
+        lengths[j] = length
+        gained[j] += math.log(length) + units[pivot]
+        X[j, pivot] += length if X[j, pivot] >= 0 else -length
+        square = _product(X[j], X[j], units, order, j)
+        for l in range(j + 1, k):
+            along = 2 * _product(X[j], X[l], units, order, j) / square
+            for n in range(j, M):
+                X[l, order[n]] -= along * X[j, order[n]]
+    for j in range(k):  # row j is the j-th unit vector, reflected by the last first
+        for i in range(M):
+            Q[j, i] = 1.0 if i == order[j] else 0.0
+        for r in range(k - 1, -1, -1):
+            if lengths[r] > 0:
+                along = 0.0
+                for n in range(r, M):
+                    along += _relative(units, order[n], order[r]) * X[r, order[n]] * Q[j, order[n]]
+                along *= 2 / _product(X[r], X[r], units, order, r)
+                for n in range(r, M):
+                    Q[j, order[n]] -= along * _relative(units, order[n], order[r]) * X[r, order[n]]
+    return True
 
 
 @jit
-def _note_lengths(Q, before):
-    for j in range(len(Q)):
-        square = 0.0
-        for i in range(Q.shape[1]):
-            square += Q[j, i] * Q[j, i]
-        before[j] = math.sqrt(square)
+def _relative(units, i, pivot):
+    """The unit of coordinate i in that of a larger one."""
+    return math.exp(units[i] - units[pivot]) if units[i] > -math.inf else 0.0
+
+
+@jit
+def _product(x, y, units, order, first):
+    """The scalar product over the coordinates from the first on, in units of that one."""
+    total = 0.0
+    for n in range(first, len(x)):
+        total += _relative(units, order[n], order[first]) ** 2 * x[order[n]] * y[order[n]]
+    return total
+
+
+@jit
+def _add(gained, logs):
+    for j in range(len(logs)):
+        logs[j] += gained[j]
 
 
 @kernel
 def _along_orbit(maps, inputs, first, n_steps, interval, z, Q, logs):
-    """Steps of the orbit z and of the tangent vectors Q (k, M), in place; False where it diverged."""
+    """Steps of the orbit z and of the tangent vectors Q (k, M), in place.
+
+    A stretch of `interval` steps over which the tangent vectors have become one, or left the numbers, is gone over again
+    in shorter ones. Returns how many steps were finite, and the interval that was short enough.
+    """
     k, M = Q.shape
-    u, out, moved, before = np.empty(len(maps.d)), np.empty(M), np.empty((k, M)), np.empty(k)
-    since = 0
-    for t in range(n_steps):
-        hinge_step(maps, z, u, out)
-        if inputs.shape[1] > 0:
-            add_input(maps, inputs[first + t], out)
-        for j in range(k):
-            hinge_tangent(maps, u, Q[j], moved[j])
-        for j in range(k):
+    u, out, moved, gained = np.empty(len(maps.d)), np.empty(M), np.empty((k, M)), np.empty(k)
+    z_before, Q_before, units = np.empty(M), np.empty((k, M)), np.empty(M)
+    t = 0
+    while t < n_steps:
+        n = min(interval, n_steps - t)
+        if n > 1:
+            z_before[:] = z
+            Q_before[:] = Q
+        for s in range(t, t + n):
+            hinge_step(maps, z, u, out)
+            if inputs.shape[1] > 0:
+                add_input(maps, inputs[first + s], out)
+            for j in range(k):
+                hinge_tangent(maps, u, Q[j], moved[j])
+            for j in range(k):
+                for i in range(M):
+                    Q[j, i] = moved[j, i]
+            size = 0.0
             for i in range(M):
-                Q[j, i] = moved[j, i]
-        size = 0.0
-        for i in range(M):
-            z[i] = out[i]
-            size += out[i] - out[i]
-        if size != 0:  # NaN, where a number was not finite
-            return False
-        since += 1
-        if since == interval or t == n_steps - 1:
-            _note_lengths(Q, before)
-            _orthonormalize(Q, before, logs)
-            since = 0
-    return True
+                z[i] = out[i]
+                size += out[i] - out[i]
+            if size != 0:  # NaN, where a number was not finite
+                return s, interval
+        if not _orthonormalize(Q, gained):
+            if n > 1:
+                interval = n // 2
+                z[:] = z_before
+                Q[:] = Q_before
+                continue
+            units[:] = 0.0
+            if not _orthonormalize_graded(moved, units, Q, gained):
+                return t, interval
+        _add(gained, logs)
+        t += n
+    return n_steps, interval
 
 
 @kernel
 def _along_jacobians(jacobians, Q, logs):
     k, M = Q.shape
-    moved, before = np.empty((k, M)), np.empty(k)
+    moved, gained, units = np.empty((k, M)), np.empty(k), np.empty(M)
     for t in range(len(jacobians)):
-        for j in range(k):
-            for i in range(M):
-                total = 0.0
+        plain = True
+        for i in range(M):
+            largest = 0.0
+            for l in range(M):
+                largest = max(largest, abs(jacobians[t, i, l]))
+            # In a unit of its own where products could leave the numbers.
+            unit = 1.0 if largest == 0 or 1e-100 < largest < 1e100 else largest
+            plain = plain and unit == 1
+            units[i] = math.log(unit)
+            for j in range(k):
+                moved[j, i] = 0.0
                 for l in range(M):
-                    total += jacobians[t, i, l] * Q[j, l]
-                moved[j, i] = total
+                    moved[j, i] += jacobians[t, i, l] / unit * Q[j, l]
         for j in range(k):
             for i in range(M):
                 Q[j, i] = moved[j, i]
-        _note_lengths(Q, before)
-        _orthonormalize(Q, before, logs)
+        if not (plain and _orthonormalize(Q, gained)):
+            _orthonormalize_graded(moved, units, Q, gained)
+        _add(gained, logs)
 
 
 def _random_frame(k: int, M: int, seed: int | np.random.Generator) -> np.ndarray:
@@ -197,8 +273,8 @@ def lyapunov_spectrum(
     transient : int, optional
         Steps before, in which orbit and tangent vectors turn to the attractor.
     interval : int, optional
-        Steps between two orthonormalizations. Beyond ``interval (lambda_1 - lambda_k) = 15`` the smallest exponents
-        drown in rounding, and a warning says so.
+        Steps between two orthonormalizations, at most. Where the tangent vectors would have become one to rounding, or
+        left the numbers, fewer are taken, and a warning says how many were right.
     inputs : array_like, (transient + n_steps, K), optional
         External inputs; none means zero.
     blocks : int, optional
@@ -209,7 +285,8 @@ def lyapunov_spectrum(
     Returns
     -------
     LyapunovSpectrum
-        Exponents per step; divide by the sampling step for exponents per time unit. NaN where the orbit diverged.
+        Exponents per step; divide by the sampling step for exponents per time unit. All are NaN where the orbit left
+        the finite numbers, however late.
 
     Raises
     ------
@@ -219,7 +296,7 @@ def lyapunov_spectrum(
     Warns
     -----
     DivergenceWarning, RuntimeWarning
-        Where the orbit diverged; where `interval` is too long.
+        Where the orbit diverged, with the step; where `interval` is too long.
 
     References
     ----------
@@ -238,25 +315,25 @@ def lyapunov_spectrum(
     n_steps, blocks = as_integer("n_steps", n_steps), as_integer("blocks", blocks)
     transient, interval = as_integer("transient", transient, 0), as_integer("interval", interval)
     z = as_floats("z0", z0, np.float64, (M,)).copy()
+    check_finite("z0", z, may_be_inf=True)
     drive = drive_of(hinge, inputs, transient + n_steps)
     maps, Q = maps_of(hinge), _random_frame(k, M, seed)
     ends = np.linspace(0, n_steps, min(blocks, n_steps) + 1).astype(int)
-    finite = _along_orbit(maps, drive, 0, transient, interval, z, Q, np.zeros(k))
     sums = np.zeros((len(ends) - 1, k))
+    done, taken = _along_orbit(maps, drive, 0, transient, interval, z, Q, np.zeros(k))
     for block, (start, stop) in enumerate(itertools.pairwise(ends)):
-        first = transient + int(start)
-        finite = finite and _along_orbit(maps, drive, first, int(stop - start), interval, z, Q, sums[block])
-    if not finite:
-        warn("the orbit diverged; its exponents are NaN", DivergenceWarning)
+        if done == transient + start:
+            n, taken = _along_orbit(maps, drive, done, int(stop - start), taken, z, Q, sums[block])
+            done += n
+    if done < transient + n_steps:
+        warn(f"the orbit diverged at step {done}; its exponents are NaN", DivergenceWarning)
         sums[:] = np.nan
-    found = _spectrum(sums, np.diff(ends), z)
-    spread = found.exponents[0] - found.exponents[np.isfinite(found.exponents)][-1:]
-    if len(spread) and interval * spread[0] > _LOST:
+    elif taken < interval:
         warn(
-            f"interval: {interval} steps are too many for exponents that lie {spread[0]:.3g} apart: the "
-            f"smallest are lost in rounding; take {max(1, int(_LOST / spread[0]))}"
+            f"interval: {interval} steps are too many for exponents that lie so far apart, or so far from 0: the "
+            f"vectors were orthonormalized more often; take {taken}"
         )
-    return found
+    return _spectrum(sums, np.diff(ends), z)
 
 
 def lyapunov_of_jacobians(
@@ -306,6 +383,10 @@ def lyapunov_of_jacobians(
 def _spectrum(sums: np.ndarray, lengths: np.ndarray, state: np.ndarray) -> LyapunovSpectrum:
     n, blocks = int(lengths.sum()), len(lengths)
     exponents = sums.sum(axis=0) / n
+    order = np.argsort(
+        -exponents, kind="stable"
+    )  # of a short orbit, or of equal ones, they need not be in order
+    exponents, sums = exponents[order], sums[:, order]
     with np.errstate(invalid="ignore"):
         spread = (
             (sums / lengths[:, None]).std(axis=0, ddof=1) if blocks > 1 else np.full(len(exponents), np.nan)
@@ -327,7 +408,7 @@ def kaplan_yorke_dimension(exponents: ArrayLike, *, M: int | None = None) -> flo
     -------
     float
         ``j + sum of the j largest / |the next|``, j the most whose sum is not negative; 0 where the largest is
-        negative, M where no sum of all is; NaN where exponents that are not given would be needed.
+        negative, M where no sum of all is; NaN where exponents that are not given would be needed, or one is NaN or +inf.
 
     Raises
     ------
@@ -351,7 +432,7 @@ def kaplan_yorke_dimension(exponents: ArrayLike, *, M: int | None = None) -> flo
         raise ValueError(f"exponents: got shape {found.shape}, expected (k,) with k at least 1")
     M = None if M is None else as_integer("M", M, len(found))
     found = np.sort(found)[::-1]
-    if np.isnan(found).any():
+    if np.isnan(found).any() or found[0] == math.inf:
         return math.nan
     if found[0] < 0:
         return 0.0

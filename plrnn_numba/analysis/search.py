@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..basics.checks import as_integer, as_number, check_callable, show
-from ..engine import as_floats, jit, kernel
+from ..engine import as_floats, check_finite, jit, kernel
 from ..models.base import Hinge, Latent
 from .cycle import Collection, CycleSet, is_cycle_of, new_buffers, solve_for_cycle
 from .exhaustive import certify, exhaust
@@ -87,6 +87,8 @@ class _Guesses:
         rng = np.random.default_rng([seed, 0])
         M = len(hinge.L)
         starts = [as_floats("z0", z0, np.float64, (M,))] if z0 is not None else []
+        for start in starts:
+            check_finite("z0", start, may_be_inf=True)
         starts += [rng.standard_normal(M) * scale for scale in (0.1, 1.0, 3.0)]
         runs = []
         for start in starts:

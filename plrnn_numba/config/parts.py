@@ -73,7 +73,9 @@ class Training(Options):
         1, at_least(1), "parts of a sequence, of which one is kept in memory; changes no result"
     )
     early_stopping: int | None = option(
-        None, at_least(1), "stop after this many evaluations without a lower D_stsp; null for never"
+        None,
+        at_least(1),
+        "stop after this many evaluations without a lower D_stsp, or D_mmd in its place; null for never",
     )
     lambda_ar: float = option(1.0, at_least(0), "weight of the ar_epsilon regularizer")
 

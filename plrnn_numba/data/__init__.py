@@ -1,7 +1,8 @@
 """Data: files, trials, scaling, series larger than memory, benchmark systems."""
 
 from . import systems
-from .files import load_array
+from .archives import read_archive
+from .files import SeriesFile, load_array, read_series, split_name
 from .mapped import as_native, mapping_of, open_mapped, parts_of, read_at_random, release, stays_on_disk
 from .scaling import extent, find_scaling
 from .trials import (
@@ -17,6 +18,7 @@ from .trials import (
 
 __all__ = [
     "DataError",
+    "SeriesFile",
     "Trials",
     "as_native",
     "as_trials",
@@ -30,8 +32,11 @@ __all__ = [
     "mapping_of",
     "open_mapped",
     "parts_of",
+    "read_archive",
     "read_at_random",
+    "read_series",
     "release",
+    "split_name",
     "stays_on_disk",
     "systems",
     "without_gaps",

@@ -10,6 +10,10 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from ..basics.checks import as_integer, as_number, as_rng, one_of
+from ..basics.sizes import check_memory
+
+# Of a system's usual sampling: an hour's work, or more, for the integrator.
+_MOST_STEPS = 10**8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +77,8 @@ def simulate(
     Raises
     ------
     ValueError
-        For an unknown name.
+        For an unknown name, a `dt` by which samples coincide or span more time than can be integrated, or more samples
+        than fit into memory.
 
     References
     ----------
@@ -90,7 +95,18 @@ def simulate(
     rng = as_rng(seed)
     step = system.dt if dt is None else as_number("dt", dt, above=0)
     start = np.array(system.start) + 0.1 * rng.standard_normal(len(system.start))
+    check_memory({"n_steps": (n_steps, 8 * n_steps * (2 * len(start) + 2))})
+    duration = step * (n_steps - 1)
+    if duration > _MOST_STEPS * system.dt:
+        raise ValueError(
+            f"dt: got {step:g}, of which {n_steps} samples span {duration:g} time units; allowed are at most "
+            f"{_MOST_STEPS * system.dt:g}"
+        )
     times = system.transient + step * np.arange(n_steps)
+    if n_steps > 1 and not times[-2] < times[-1]:
+        raise ValueError(
+            f"dt: got {step:g}, which is lost beside the time {times[-1]:g}; samples would coincide"
+        )
     solution = solve_ivp(system.flow, (0, times[-1]), start, "DOP853", t_eval=times, rtol=1e-8, atol=1e-8)
     return np.ascontiguousarray(solution.y.T)
 
@@ -127,8 +143,11 @@ def flow_jacobians(
     >>> np.log(np.linalg.det(J)).round(6)
     array([-0.136667, -0.136667, -0.136667])
     """
+    n_steps, system = as_integer("n_steps", n_steps), SYSTEMS[one_of("name", name, SYSTEMS)]
+    check_memory(
+        {"n_steps": (n_steps, 8 * n_steps * 8 * len(system.start) ** 2)}
+    )  # 5 of K, J, and what makes them
     x = simulate(name, n_steps, seed=seed, dt=dt)
-    system = SYSTEMS[name]
     step = system.dt if dt is None else as_number("dt", dt, above=0)
     N, h = x.shape[1], 1e-4
     eye = np.eye(N)

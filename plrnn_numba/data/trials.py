@@ -28,7 +28,7 @@ def as_trials(name: str, X: Trials) -> list[np.ndarray]:
     """
     if isinstance(X, np.ndarray) or not _is_list_of_trials(X):
         array = _as_array(name, X)
-        if array.ndim not in (2, 3):
+        if array.ndim not in (2, 3) or (array.ndim == 3 and not len(array)):
             raise DataError(
                 f"{name}: got shape {array.shape}, expected (T, N), (trials, T, N) or a list of (T_i, N)"
             )
@@ -102,6 +102,8 @@ def check_trials(
                     f"{where(i)}: got {part[row, column]} at trial {i}, row {first + row}, column {column}, "
                     f"expected finite numbers ({_n_bad(trial, missing)} of {trial.size} are not){hint}"
                 )
+    if not any(map(len, trials)):
+        raise DataError(f"{name}: got no rows")
     if missing and not seen.all():
         raise DataError(f"{name}: column {int(np.argmin(seen))} has no observed entry")
     return any_missing

@@ -15,7 +15,6 @@
 from .arrays import (
     FLOATS,
     NotRealError,
-    as_finite,
     as_floats,
     as_real,
     check_finite,
@@ -56,7 +55,6 @@ __all__ = [
     "add_outer",
     "add_sum",
     "all_finite",
-    "as_finite",
     "as_floats",
     "as_lanes",
     "as_real",

@@ -158,24 +158,14 @@ def check_shape(name: str, array: np.ndarray, shape: Sequence[int | str]) -> Non
         raise ValueError(f"{name}: got shape {array.shape}, expected {wanted}")
 
 
-def check_finite(
-    name: str, array: np.ndarray, may_be_inf: bool = False, given: np.ndarray | None = None
-) -> None:
-    """Raise ValueError, with the place, where an array has NaN, or inf unless it may; `given` is what it was made of."""
+def check_finite(name: str, array: np.ndarray, may_be_inf: bool = False) -> None:
+    """Raise ValueError, with the place, where an array has NaN, or inf unless it may."""
     bad = np.isnan(array) if may_be_inf else ~np.isfinite(array)
     if bad.any():
-        place = tuple(map(int, np.argwhere(bad)[0]))
-        number = (array if given is None else given)[place]
-        at = f" at {list(place)}" if place else ""
-        of = f" of {array.dtype}" if np.isfinite(number) else ""
-        raise ValueError(f"{name}: got {number:g}{at}, expected finite numbers{of}")
-
-
-def as_finite(name: str, value: ArrayLike, dtype: DTypeLike | None = None) -> np.ndarray:
-    """`as_floats` of numbers that are finite, in this dtype too; raise ValueError where one is not."""
-    array = as_floats(name, value, dtype)
-    check_finite(name, array, given=as_floats(name, value))
-    return array
+        place = np.argwhere(bad)[0]
+        axes = ("orbit", "row", "column")[-len(place) :]
+        where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, place)) if len(place) else "()"
+        raise ValueError(f"{name}: got {array[tuple(place)]} at {where}, expected finite numbers")
 
 
 def common_dtype(name: str, fields: dict[str, Any]) -> np.dtype:

@@ -5,8 +5,8 @@ computed where nothing is said is what docs/analysis.md argues for; the others a
 their quirks, so that numbers can be reproduced.
 """
 
-from .common import UndefinedMeasureWarning
-from .distribution import statistical_error
+from .common import Estimate, UndefinedMeasureWarning
+from .distribution import kernel_distance, statistical_error
 from .evaluation import Evaluation, evaluate
 from .prediction import mase, prediction_error, prediction_errors, valid_prediction_time
 from .spectra import hellinger_distance, power_spectra, spectral_correlation
@@ -14,10 +14,12 @@ from .state_space import PSEUDO_COUNT, state_space_divergence
 
 __all__ = [
     "PSEUDO_COUNT",
+    "Estimate",
     "Evaluation",
     "UndefinedMeasureWarning",
     "evaluate",
     "hellinger_distance",
+    "kernel_distance",
     "mase",
     "power_spectra",
     "prediction_error",

@@ -14,7 +14,7 @@ from ..dynamics import generate
 from ..engine import as_floats
 from ..model import Model, as_model, initial_state, observe, predict
 from ..observations.base import n_observed, n_reached
-from .common import as_pair
+from .common import as_pair, exponents, in_data_units, in_units_of, undefined, why_not_finite
 
 # Starts of a prediction error that are run at a time.
 _STARTS = 4096
@@ -48,12 +48,17 @@ def prediction_error(
     Returns
     -------
     float
-        In squared data units ('dynamix-pe': data units); NaN where a prediction diverges.
+        In squared data units ('dynamix-pe': data units); NaN, with a warning, where a prediction diverges.
 
     Raises
     ------
     ValueError
-        Where a shape does not fit, or the variant is unknown.
+        Where a shape does not fit, X has NaN or inf, or the variant is unknown.
+
+    Warns
+    -----
+    UndefinedMeasureWarning
+        Where the value is NaN.
 
     References
     ----------
@@ -73,16 +78,20 @@ def prediction_error(
     model = as_model(model)
     X, n, drives = _checked(model, X, n_steps, inputs)
     n_starts = 1 if variant == "dynamix-pe" else len(X) - n
+    e = int(exponents(X).max())
     total = 0.0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NaN says it
+        warnings.simplefilter("ignore")  # of orbits that diverge: NaN says it
         for rows in _batches(n_starts):
             drive = None if drives is None else drives[rows]
-            error = predict(model, X[rows], n + 1, drive)[:, n] - X[rows.start + n : rows.stop + n]
-            if variant == "dynamix-pe":
-                return float(np.abs(error).sum())
-            total += float((error**2).sum(dtype=np.float64))
-    return total / (n_starts * X.shape[1])
+            ahead = predict(model, X[rows], n + 1, drive)[:, n]
+            error = _difference(ahead, X[rows.start + n : rows.stop + n], e)
+            total += float(np.abs(error).sum() if variant == "dynamix-pe" else (error**2).sum())
+    if not math.isfinite(total):
+        return undefined("PE", "a prediction diverges")
+    if variant == "dynamix-pe":
+        return in_data_units("PE", total, e)
+    return in_data_units("PE", total / (n_starts * X.shape[1]), 2 * e)
 
 
 def prediction_errors(
@@ -109,12 +118,17 @@ def prediction_errors(
     Returns
     -------
     ndarray, (n_steps,)
-        In squared data units; NaN where a prediction diverges.
+        In squared data units; NaN, with a warning, where a prediction diverges.
 
     Raises
     ------
     ValueError
-        Where a shape does not fit, or the variant is unknown.
+        Where a shape does not fit, X has NaN or inf, or the variant is unknown.
+
+    Warns
+    -----
+    UndefinedMeasureWarning
+        Where a value is NaN.
 
     References
     ----------
@@ -134,9 +148,10 @@ def prediction_errors(
     X, n, drives = _checked(model, X, n_steps, inputs)
     rng = as_rng(seed)
     reached = n_reached(model.observation)
+    e = int(exponents(X).max())
     total = np.zeros(n)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NaN says it
+        warnings.simplefilter("ignore")  # of orbits that diverge: NaN says it
         for rows in _batches(len(X) - n):
             drive = None if drives is None else drives[rows]
             states = initial_state(model, X[rows])
@@ -144,9 +159,18 @@ def prediction_errors(
                 states[:, reached:] = rng.standard_normal(states[:, reached:].shape)
             ahead = observe(model, generate(model.latent, states, n + 1, drive))
             true = np.lib.stride_tricks.sliding_window_view(X[rows.start : rows.stop + n], n + 1, axis=0)
-            error = ahead[:, 1:] - true.transpose(0, 2, 1)[:, 1:]
-            total += (error.astype(np.float64) ** 2).sum(axis=(0, 2))
-    return total / ((len(X) - n) * X.shape[1])
+            error = _difference(ahead[:, 1:], true.transpose(0, 2, 1)[:, 1:], e)
+            total += (error**2).sum(axis=(0, 2))
+    errors = total / ((len(X) - n) * X.shape[1])
+    bad = ~np.isfinite(errors)
+    if bad.any():
+        undefined("prediction_errors", f"a prediction diverges, from {int(bad.argmax()) + 1} steps ahead on")
+    return np.array([math.nan if b else in_data_units("PE", v, 2 * e) for v, b in zip(errors, bad)])
+
+
+def _difference(predicted: np.ndarray, true: np.ndarray, e: int) -> np.ndarray:
+    """In float64, and in units of 2**e."""
+    return in_units_of(e, predicted.astype(np.float64)) - in_units_of(e, true.astype(np.float64))
 
 
 def _checked(
@@ -154,6 +178,8 @@ def _checked(
 ) -> tuple[np.ndarray, int, np.ndarray | None]:
     """The true orbit, the number of steps, and the inputs of each start's steps."""
     X = as_floats("X", X, None, ("T", n_observed(model.observation)))
+    if not np.isfinite(X).all():
+        raise ValueError("X: got NaN or inf, expected a finite true series")
     n = as_integer("n_steps", n_steps, 1, len(X) - 1)
     if inputs is None:
         return X, n, None
@@ -209,8 +235,10 @@ def valid_prediction_time(
     epsilon, dt = as_number("epsilon", epsilon, above=0), as_number("dt", dt, above=0)
     if exponent is not None:
         exponent = as_number("exponent", exponent, above=0)
+    e = int(exponents(X).max())
+    X, Y = in_units_of(e, X), in_units_of(e, Y)
     scale = math.sqrt(((X - X.mean(axis=0)) ** 2).sum(axis=1).mean())
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):  # what is NaN or far away is off
         off = ~(np.linalg.norm(Y - X, axis=1) <= epsilon * scale)
     steps = int(off.argmax()) if off.any() else len(X)
     time = steps * dt
@@ -229,17 +257,22 @@ def mase(X: ArrayLike, Y: ArrayLike, *, n_steps: int | None = None, variant: str
         How many steps; all where none is given.
     variant : {'default', 'dynamix-mase'}, optional
         The scale is the mean step ``|x[t+1] - x[t]|`` of the true orbit, all of it; for 'dynamix-mase' that of the
-        prediction, as the arguments are swapped there.
+        prediction, as the arguments are swapped there, and 1e-8 in data units, so that it depends on them.
 
     Returns
     -------
     float
-        The mean over the dimensions; NaN where Y is.
+        The mean over the dimensions; NaN where Y is, with a warning.
 
     Raises
     ------
     ValueError
         Where a shape or n_steps does not fit, or the variant is unknown.
+
+    Warns
+    -----
+    UndefinedMeasureWarning
+        Where the value is NaN.
 
     References
     ----------
@@ -255,8 +288,11 @@ def mase(X: ArrayLike, Y: ArrayLike, *, n_steps: int | None = None, variant: str
     """
     X, Y = as_pair(X, Y, same_length=True)
     one_of("variant", variant, ("default", "dynamix-mase"))
-    if variant == "dynamix-mase":
-        X, Y = Y, X
     n = len(X) if n_steps is None else as_integer("n_steps", n_steps, 1, len(X))
-    scale = np.abs(np.diff(X, axis=0)).mean(axis=0) + 1e-8
-    return float((np.abs(X - Y)[:n].mean(axis=0) / scale).mean())
+    e = exponents(X)
+    X, Y = in_units_of(e, X), in_units_of(e, Y)
+    of, added = (Y, in_units_of(e, np.array(1e-8))) if variant == "dynamix-mase" else (X, 0.0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        scale = np.abs(np.diff(of, axis=0)).mean(axis=0) + added
+        found = float((np.abs(X - Y)[:n].mean(axis=0) / scale).mean())
+    return found if math.isfinite(found) else undefined("MASE", why_not_finite(Y) or "Y leaves float64")

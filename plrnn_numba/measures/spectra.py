@@ -13,11 +13,13 @@ from scipy.ndimage import correlate1d, gaussian_filter1d
 
 from ..basics.checks import as_number, one_of, warn
 from ..engine import as_floats
-from .common import as_pair, undefined, why_not_finite
+from .common import as_pair, exponents, in_units_of, moving, undefined, why_not_finite
 
 Mode: TypeAlias = Literal["reflect", "mirror"]
 
-_DISTANCES = ("default", "python", "julia", "mtf")
+# Standard deviation of the smoothing that each variant has, in frequency bins.
+USUAL_SMOOTHING = 20.0
+_DISTANCES = {"default": USUAL_SMOOTHING, "python": 20.0, "julia": 20.0, "mtf": 1.0}
 
 
 def power_spectra(X: ArrayLike, *, smoothing: float = 20.0, mode: Mode = "reflect") -> np.ndarray:
@@ -26,21 +28,35 @@ def power_spectra(X: ArrayLike, *, smoothing: float = 20.0, mode: Mode = "reflec
     With sum 1, they are those of the standardized columns. A constant column has no spectrum: zeros. `mode` is how the
     smoothing goes on beyond the ends, in SciPy's words.
     """
-    X = as_floats("X", X, np.float64, ("T", "N"))
+    X = as_floats("X", X, None, ("T", "N"))
     smoothing = as_number("smoothing", smoothing, least=0)
     one_of("mode", mode, ("reflect", "mirror"))
-    rows = np.ascontiguousarray(X.T)
-    size = np.maximum(1.0, np.abs(rows).max(axis=1))
+    if not np.isfinite(X).all():
+        raise ValueError("X: got NaN or inf, expected finite numbers")
+    constant = ~moving(X)
+    X = as_floats("X", X, np.float64)
+    rows = np.ascontiguousarray(in_units_of(exponents(X), X).T)
     rows = rows - rows.mean(axis=1, keepdims=True)
-    spread = np.sqrt(np.einsum("jt,jt->j", rows, rows) / rows.shape[1])
     waves = rfft(rows, axis=1, overwrite_x=True)
     power = waves.real**2 + waves.imag**2
-    power[spread <= 1e-12 * size] = 0
+    power[constant] = 0
     if smoothing > 0:
         power = gaussian_filter1d(power, smoothing, axis=1, mode=mode, truncate=4.0)
     total = power.sum(axis=1, keepdims=True)
     power /= np.where(total > 0, total, 1.0)
     return power.T
+
+
+def why_blurred(smoothing: float, n_rows: int) -> str | None:
+    """Why smoothed spectra of so many rows say little, where they do: they are of one shape, whatever the series.
+
+    A Gaussian of standard deviation s has the area of a box 2 sqrt(pi) s wide; there is less than one such box where that
+    is wider than the spectrum. Without any smoothing, one frequency has no shape either.
+    """
+    frequencies, width = n_rows // 2, 2 * math.sqrt(math.pi) * smoothing
+    if frequencies >= max(2.0, width):
+        return None
+    return f"{n_rows} rows have {frequencies} frequencies, fewer than {max(2.0, width):.3g}, the width of the smoothing"
 
 
 def hellinger_distance(
@@ -65,8 +81,9 @@ def hellinger_distance(
     Returns
     -------
     float
-        The mean over the dimensions, from 0 to 1. NaN where Y has NaN or inf, with a warning. A dimension in
-        which Y is constant, and so has no spectrum, counts 1.
+        The mean over the dimensions, from 0 to 1. A dimension in which Y is constant, and so has no spectrum, counts 1.
+        NaN, with a warning, where Y has NaN or inf; and, unless variant or smoothing were asked for by name, where the
+        smoothing is wider than the spectrum (below 142 rows), so that all distances are near 0.
 
     Raises
     ------
@@ -75,6 +92,8 @@ def hellinger_distance(
 
     Warns
     -----
+    RuntimeWarning
+        Where variant or smoothing were asked for by name, and the smoothing is wider than the spectrum.
     UndefinedMeasureWarning
         Where the value is NaN.
 
@@ -98,25 +117,30 @@ def hellinger_distance(
         return spectral_correlation(X, Y, smoothing=smoothing, variant=variant)
     X, Y = as_pair(X, Y, same_length=True)
     one_of("variant", variant, _DISTANCES)
-    smoothing = None if smoothing is None else as_number("smoothing", smoothing, least=0)
+    sigma = _DISTANCES[variant] if smoothing is None else as_number("smoothing", smoothing, least=0)
     reason = why_not_finite(Y)
     if reason:
         return undefined("D_H", reason)
-    moving = _moving(Y)
+    moves = moving(Y)
+    if not moves.any():
+        return 1.0
+    reason = _if_blurred("hellinger_distance", sigma, len(X), smoothing is not None or variant != "default")
+    if reason:
+        return undefined("D_H", reason)
     if variant == "mtf":
-        distances = [_mtf_distance(x, y, smoothing) if m else 1.0 for x, y, m in zip(X.T, Y.T, moving)]
+        X, Y = in_units_of(exponents(X), X), in_units_of(exponents(Y), Y)
+        distances = [_mtf_distance(x, y, sigma) if m else 1.0 for x, y, m in zip(X.T, Y.T, moves)]
         return float(np.mean(distances))
-    sigma = 20.0 if smoothing is None else smoothing
     mode: Mode = "mirror" if variant == "julia" else "reflect"
     p, q = (power_spectra(A, smoothing=sigma, mode=mode) for A in (X, Y))
     if variant == "python":
         with np.errstate(invalid="ignore"):
             distance = np.sqrt(1 - np.sqrt(p * q).sum(axis=0))
-        if np.isnan(distance[moving]).any():
+        if np.isnan(distance[moves]).any():
             return undefined("D_H", "rounding made an overlap larger than 1, as the variant 'python' does")
     else:
         distance = np.sqrt(((np.sqrt(p) - np.sqrt(q)) ** 2).sum(axis=0) / 2)
-    return float(np.where(moving, distance, 1.0).mean())
+    return float(np.where(moves, distance, 1.0).mean())
 
 
 def spectral_correlation(
@@ -138,8 +162,9 @@ def spectral_correlation(
     Returns
     -------
     float
-        The mean over the dimensions: 1 for equal series. NaN where Y has NaN or inf, with a warning. A dimension in
-        which Y is constant counts 0.
+        The mean over the dimensions: 1 for equal series. A dimension in which Y is constant counts 0. NaN, with a
+        warning, where Y has NaN or inf, a smoothed spectrum is flat, or, unless variant or smoothing were asked for by
+        name, the smoothing is wider than the spectrum.
 
     Raises
     ------
@@ -148,6 +173,8 @@ def spectral_correlation(
 
     Warns
     -----
+    RuntimeWarning
+        Where variant or smoothing were asked for by name, and the smoothing is wider than the spectrum.
     UndefinedMeasureWarning
         Where the value is NaN.
 
@@ -165,24 +192,33 @@ def spectral_correlation(
     """
     X, Y = as_pair(X, Y, same_length=True)
     one_of("variant", variant, _CORRELATIONS)
-    smoothing = None if smoothing is None else as_number("smoothing", smoothing, least=0)
-    reason = why_not_finite(Y)
+    usual, correlation = _CORRELATIONS[variant]
+    sigma = usual if smoothing is None else as_number("smoothing", smoothing, least=0)
+    named = smoothing is not None or variant != "julia-corr"
+    reason = why_not_finite(Y) or _if_blurred("spectral_correlation", sigma, len(X), named)
     if reason:
         return undefined("spectral_correlation", reason)
-    correlation = _CORRELATIONS[variant]
-    found = [correlation(x, y, smoothing) if m else 0.0 for x, y, m in zip(X.T, Y.T, _moving(Y))]
+    moves = moving(Y)
+    X, Y = in_units_of(exponents(X), X), in_units_of(exponents(Y), Y)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = [correlation(x, y, sigma) if m else 0.0 for x, y, m in zip(X.T, Y.T, moves)]
+    if np.isnan(found).any():
+        return undefined("spectral_correlation", "a smoothed spectrum is flat")
     return float(np.mean(found))
 
 
-def _moving(Y: np.ndarray) -> np.ndarray:
-    """Which columns of a generated orbit are not constant."""
-    return np.array([np.ptp(y) > 1e-12 * max(1.0, np.abs(y).max()) for y in Y.T])
+def _if_blurred(function: str, sigma: float, n_rows: int, named: bool) -> str | None:
+    """Why a default has no value, where spectra are too short for it; what was asked for by name has, and a warning."""
+    reason = why_blurred(sigma, n_rows)
+    if reason and named:
+        warn(f"{function}: {reason}, so that the value says little")
+        return None
+    return reason
 
 
-def _mtf_distance(x: np.ndarray, y: np.ndarray, smoothing: float | None) -> float:
-    sigma = 1.0 if smoothing is None else smoothing
+def _mtf_distance(x: np.ndarray, y: np.ndarray, sigma: float) -> float:
     offsets = np.arange(-int(5 * sigma), int(5 * sigma) + 1)
-    weights = np.exp(-0.5 * (offsets / sigma) ** 2)
+    weights = np.exp(-0.5 * (offsets / sigma) ** 2) if sigma > 0 else np.ones(1)
     n = len(x) // 2 * 2
 
     def spectrum(a: np.ndarray) -> np.ndarray:
@@ -195,24 +231,26 @@ def _mtf_distance(x: np.ndarray, y: np.ndarray, smoothing: float | None) -> floa
     return math.sqrt(max(0.0, 1.0 - float(overlap)))
 
 
-def _of_smoothed_spectra(x: np.ndarray, y: np.ndarray, smoothing: float | None) -> float:
-    sigma = 20.0 if smoothing is None else smoothing
+def _of_smoothed_spectra(x: np.ndarray, y: np.ndarray, sigma: float) -> float:
     p, q = (power_spectra(a[:, None], smoothing=sigma)[:, 0] for a in (x, y))
     return float(np.corrcoef(p, q)[0, 1])
 
 
-def _of_decibels(x: np.ndarray, y: np.ndarray, smoothing: float | None) -> float:
-    sigma = 20.0 if smoothing is None else smoothing
+def _of_decibels(x: np.ndarray, y: np.ndarray, sigma: float) -> float:
     amplitudes = (np.abs(rfft((a - a.mean()) / a.std())) for a in (x, y))
     decibels = (20 * np.log10(np.maximum(a, np.finfo(float).tiny)) for a in amplitudes)
     p, q = (gaussian_filter1d(d, sigma)[:20_000] for d in decibels)
     return abs(float(np.corrcoef(p, q)[0, 1]))
 
 
-def _of_raw_power(x: np.ndarray, y: np.ndarray, smoothing: float | None) -> float:
-    sigma = 10.0 if smoothing is None else smoothing
+def _of_raw_power(x: np.ndarray, y: np.ndarray, sigma: float) -> float:
     p, q = (gaussian_filter1d(np.abs(rfft(a)) ** 2, sigma) for a in (x, y))
     return float(np.corrcoef(p, q)[0, 1])
 
 
-_CORRELATIONS = {"julia-corr": _of_smoothed_spectra, "dend": _of_decibels, "dend-vi": _of_raw_power}
+# The smoothing that each variant has, and what it computes.
+_CORRELATIONS = {
+    "julia-corr": (20.0, _of_smoothed_spectra),
+    "dend": (20.0, _of_decibels),
+    "dend-vi": (10.0, _of_raw_power),
+}

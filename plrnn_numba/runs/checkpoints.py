@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..basics.checks import PathLike, as_path
+from ..basics.options import ConfigError
 from ..config import Config
+from ..data import read_archive
 from ..model import Model, Scaling, as_model
 from ..models.base import MODELS, Latent
 from ..observations.base import OBSERVATIONS
@@ -66,8 +68,7 @@ def _load(path: PathLike, kind: str) -> tuple[dict[str, np.ndarray], dict[str, A
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path}: not a {kind} file: it is no .npz archive")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = read_archive(path)
         if "meta" not in arrays:
             raise ValueError("it holds arrays, and no description of what they are")
         meta = json.loads(arrays.pop("meta").tobytes())
@@ -164,7 +165,7 @@ def load_model(path: PathLike) -> Model:
     Raises
     ------
     FileNotFoundError, ValueError
-        Where there is no file, or it is not one of a model; the message names it.
+        Where there is no file, or it is not one of a model, or has NaN among its weights; the message names it.
 
     Examples
     --------
@@ -186,8 +187,11 @@ def load_model(path: PathLike) -> Model:
     except (KeyError, TypeError) as error:
         hint = "; a model of your own is made known by importing its file (at a shell, --import)"
         raise ValueError(f"{path}: the model in it is unknown or incomplete: {error}{hint}") from None
-    scaling = Scaling(**group("scaling")) if "scaling.mean" in arrays else None
-    return as_model(Model(latent, observation, scaling))
+    try:
+        scaling = Scaling(**group("scaling")) if "scaling.mean" in arrays else None
+        return as_model(Model(latent, observation, scaling))
+    except (TypeError, ValueError) as error:  # NaN among the weights, shapes that do not go together
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _observation_type(name: str) -> type:
@@ -198,7 +202,10 @@ def _observation_type(name: str) -> type:
 def load_config(path: PathLike) -> Config | None:
     """The configuration that a model was saved with, or None."""
     _, meta = _load(path, "model")
-    return None if meta["config"] is None else Config.from_dict(meta["config"])
+    try:
+        return None if meta["config"] is None else Config.from_dict(meta["config"])
+    except (KeyError, ConfigError) as error:
+        raise ValueError(f"{path}: its configuration is none: {error}") from None
 
 
 def save_state(path: PathLike, state: dict[str, Any], meta: dict[str, Any]) -> None:
@@ -211,4 +218,7 @@ def save_state(path: PathLike, state: dict[str, Any], meta: dict[str, Any]) -> N
 def load_state(path: PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
     """A `Trainer`'s state, and what `save_state` was given beside it."""
     arrays, meta = _load(path, "checkpoint")
+    lacking = [name for name in ("state", "config") if not isinstance(meta.get(name), dict)]
+    if lacking:
+        raise ValueError(f"{path}: not a checkpoint file: it has no {lacking[0]}")
     return {**arrays, **meta.pop("state")}, meta

@@ -23,7 +23,9 @@ import numpy as np
 
 from ..basics.checks import PathLike
 from ..config import Config
-from ..measures import Evaluation, evaluate
+from ..data import Trials
+from ..measures import Evaluation
+from ..measures.evaluation import evaluate_or_nan, take_measures
 from ..model import Model, initial_state, predict
 from ..training import Trainer, history_of
 from ..training.report import COLUMNS
@@ -47,7 +49,8 @@ from .versions import versions
 if TYPE_CHECKING:
     from ..analysis import Report
 
-METRICS = (*(name for name in COLUMNS if name != "seconds"), "seconds")
+# D_mmd where it was taken, in place of D_stsp.
+METRICS = (*(name for name in COLUMNS if name not in ("seconds", "D_mmd")), "seconds")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +79,15 @@ class Run:
 
     def _array(self, name: str) -> np.ndarray | None:
         path = self.folder / name
-        return np.load(path, allow_pickle=False) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError, MemoryError) as error:
+            raise RunError(f"{path}: cannot be read: {error}") from None
+        if array.ndim != 2 or not len(array) or array.dtype.kind not in "fiu":
+            raise RunError(f"{path}: got shape {array.shape} of {array.dtype}, expected a series (T, N)")
+        return array
 
     def test_data(self) -> tuple[np.ndarray, np.ndarray | None]:
         """The held-out series and its inputs."""
@@ -88,7 +99,10 @@ class Run:
     def history(self) -> dict[str, np.ndarray]:
         """Loss and learning rate of every epoch, and the measures."""
         state, _ = self.state()
-        return history_of(state["rows"])
+        try:
+            return history_of(state["rows"])
+        except (KeyError, ValueError) as error:
+            raise RunError(f"{self.folder / 'checkpoints' / 'last.npz'}: has no history: {error}") from None
 
     def has_checkpoint(self) -> bool:
         """Whether there is one; a run that was killed at once has none."""
@@ -107,9 +121,12 @@ class Run:
     def read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:
-            return json.loads(path.read_text())
-        except (OSError, ValueError) as error:
+            content = json.loads(path.read_text())
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{path}: cannot be read: {error}") from None
+        if not isinstance(content, dict):
+            raise RunError(f"{path}: got a {type(content).__name__}, expected a mapping")
+        return content
 
     def save_progress(self, trainer: Trainer) -> None:
         """Write checkpoint, models and metrics, each whole."""
@@ -123,11 +140,12 @@ class Run:
         history = trainer.history
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(METRICS)
+        metrics = METRICS if np.isnan(history["D_mmd"]).all() else (*METRICS, "D_mmd")
+        writer.writerow(metrics)
         for i in np.flatnonzero(_was_evaluated(trainer.config, history["epoch"])):
             row = {name: history[name][i] for name in history}
             row["seconds"] = history["seconds"][: i + 1].sum()
-            writer.writerow([int(row["epoch"]), *(f"{row[name]:.9g}" for name in METRICS[1:])])
+            writer.writerow([int(row["epoch"]), *(f"{row[name]:.9g}" for name in metrics[1:])])
         write_atomically(self.folder / "metrics.csv", buffer.getvalue().encode())
 
     def draw(self) -> list[Path]:
@@ -150,9 +168,13 @@ class Run:
         plots = self.folder / "plots"
         return [save_figure(figure, plots / f"{key}.png") for key, figure in figures.items()]
 
-    def evaluate(self, X: np.ndarray, inputs: np.ndarray | None, **changes: Any) -> Evaluation:
+    def evaluate(self, X: Trials, inputs: Trials | None, **changes: Any) -> Evaluation:
         """Measure the last model on a series, with the configuration's options but for `changes`."""
-        return evaluate(self.model(), X, inputs, **{**self.config().evaluation.options(), **changes})
+        return take_measures(self.model(), X, inputs, **{**self.config().evaluation.options(), **changes})
+
+    def evaluate_or_nan(self) -> Evaluation:
+        """Measure the last model on the held-out series; NaN, with a note, where that fails."""
+        return evaluate_or_nan(self.model(), *self.test_data(), **self.config().evaluation.options())
 
     def analyze(self, which: str = "model", **options: Any) -> Report:
         """Analyse a model from the state that the held-out series starts in; options of `analysis.analyze`."""
@@ -165,7 +187,10 @@ class Run:
     def kept_models(self) -> list[tuple[int, Model]]:
         """(epoch, model) of the evaluations, where `evaluation.keep_models` has kept them."""
         paths = sorted((self.folder / "models").glob("*.npz"))
-        return [(int(path.stem), load_model(path)) for path in paths]
+        try:
+            return [(int(path.stem), load_model(path)) for path in paths]
+        except (OSError, ValueError) as error:
+            raise RunError(str(error)) from None
 
     def draw_analysis(self, report: Report) -> list[Path]:
         """Draw what `analyze` has found, and the bifurcations in the course of the training; return the paths."""

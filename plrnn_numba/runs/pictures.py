@@ -124,8 +124,9 @@ def plot_training(history: dict[str, np.ndarray], title: str = "") -> Figure:
             upper.semilogy(epoch, history[name], style, color=_TRUE, linewidth=1, label=f"{name} penalty")
     upper.set_ylabel("loss")
     upper.legend(frameon=False)
-    evaluated = np.isfinite(history["D_stsp"]) | np.isfinite(history["D_H"])
-    for name, color in (("D_stsp", _GENERATED), ("D_H", "#2e6f95")):
+    geometry = "D_stsp" if np.isnan(history["D_mmd"]).all() else "D_mmd"
+    evaluated = np.isfinite(history[geometry]) | np.isfinite(history["D_H"])
+    for name, color in ((geometry, _GENERATED), ("D_H", "#2e6f95")):
         values = history[name][evaluated]
         lower.semilogy(
             epoch[evaluated],

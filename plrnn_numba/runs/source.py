@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..basics.checks import nearest
-from ..data import Trials, as_native, as_trials, load_array, stays_on_disk
+from ..data import Trials, as_native, as_trials, inputs_of_trials, load_array, stays_on_disk
 from ..data.systems import SYSTEMS, simulate
 from .errors import RunError
 
@@ -18,12 +18,17 @@ _SYSTEM_STEPS = 100_000
 
 
 class Series(NamedTuple):
-    """What a training and its evaluations are given; None where there is nothing."""
+    """What a training and its evaluations are given; None where there is nothing.
+
+    `held_out` says which part of the data is held out, and `plain` that it is what one expects: the end of one series.
+    """
 
     series: Trials
     inputs: Trials | None
-    test: Trials
+    test: Trials | None
     test_inputs: Trials | None
+    held_out: str = ""
+    plain: bool = True
 
     def fingerprint(self) -> str:
         """A hash over the data that are trained on."""
@@ -78,11 +83,18 @@ class Origin:
         if self.test:
             test_inputs = load_array(self.test_inputs) if self.test_inputs else None
             return Series(whole, drives, load_array(self.test), test_inputs)
-        series, test = _hold_out("--data", whole, self.hold_out)
+        trials = as_trials("--data", whole)
+        if self.hold_out == 0:
+            told = "nothing is held out: the measures are of the training data"
+            return Series(trials, drives, None, None, told, plain=False)
+        where = _place(trials, self.hold_out)
+        series, test = _cut(trials, where)
+        told, plain = _told(trials, where), len(trials) == 1
         if drives is None:
-            return Series(series, None, test, None)
-        inputs, held_inputs = _hold_out("--inputs", drives, self.hold_out)
-        return Series(series, inputs, test, held_inputs)
+            return Series(series, None, test, None, told, plain)
+        drives = inputs_of_trials("--inputs", drives, "--data", trials)
+        inputs, held_inputs = _cut(drives, where)
+        return Series(series, inputs, test, held_inputs, told, plain)
 
 
 def _fingerprint(series: Trials, inputs: Trials | None) -> str:
@@ -98,13 +110,36 @@ def _fingerprint(series: Trials, inputs: Trials | None) -> str:
     return digest.hexdigest()[:32]
 
 
-def _hold_out(name: str, series: Trials, part: float) -> tuple[Trials, Trials]:
-    """The last part of one series, or of the trials, is held out; all serve both ends where part is 0."""
-    trials = as_trials(name, series)
-    if part == 0:
-        return trials, trials
+def _place(trials: list[np.ndarray], part: float) -> int:
+    """Where what is held out begins: at a row of the one series, or at that trial which makes it nearest to `part`."""
+    lengths = [len(trial) for trial in trials]
     if len(trials) == 1:
-        cut = len(trials[0]) - round(part * len(trials[0]))
-        return trials[0][:cut], trials[0][cut:]
-    n = max(1, round(part * len(trials)))
-    return trials[:-n], trials[-n:]
+        (n_rows,) = lengths
+        held = round(part * n_rows)
+        if not 0 < held < n_rows:
+            which = "held out" if held == 0 else "left to train on"
+            raise RunError(
+                f"--hold-out: got {part:g}, by which none of the {n_rows} rows is {which}; 0 measures on the "
+                f"training data"
+            )
+        return n_rows - held
+    n_held = [sum(lengths[first:]) for first in range(len(trials))]
+    # Of two places that are as near, the later: more is left to train on.
+    return min(range(len(trials) - 1, 0, -1), key=lambda first: abs(n_held[first] - part * n_held[0]))
+
+
+def _cut(trials: list[np.ndarray], where: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Before and after a row of the one series, or a trial."""
+    if len(trials) == 1:
+        return [trials[0][:where]], [trials[0][where:]]
+    return trials[:where], trials[where:]
+
+
+def _told(trials: list[np.ndarray], where: int) -> str:
+    n_rows = sum(map(len, trials))
+    if len(trials) == 1:
+        return f"held out are the last {n_rows - where} of {n_rows} rows"
+    held = sum(map(len, trials[where:]))
+    n = len(trials) - where
+    last = "the last" if n == 1 else f"the last {n}"
+    return f"held out {'is' if n == 1 else 'are'} {last} of {len(trials)} trials, {100 * held / n_rows:.0f} % of the rows"

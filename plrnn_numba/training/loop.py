@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..basics.checks import check_callable, warn
-from ..config import Config
+from ..config import Config, differences
 from ..data import Trials
 from ..engine import from_vector, to_vector
 from ..forcings.base import adaptation_of, forcing_weights
-from ..measures import Evaluation, evaluate
+from ..measures import Evaluation, UndefinedMeasureWarning, evaluate
+from ..measures.evaluation import MEASURES, evaluate_or_nan
 from ..model import Model
+from ..observations.base import n_observed
 from .batches import Batches
 from .initial import init_model
 from .optimizers import exponential_decay
 from .penalties import Found
 from .prepare import prepare
 from .progress import Progress
-from .report import MEASURES, EpochReport, FitResult, history_of
+from .report import EpochReport, FitResult, history_of
 from .state import State
 
 # A compiled call runs as many batches as fit into this time, so that Ctrl-C and signals get through.
@@ -50,6 +53,8 @@ class Trainer:
         data = prepare(X, config, inputs, validation, validation_inputs)
         self._validation, self._validation_inputs = data.validation, data.validation_inputs
         self._scaling = data.scaling
+        self.measured_on = data.measured_on
+        self._data_key = data.key
 
         model = init_model(config, data.n_observed, data.n_inputs)
         self._like = (model.latent, model.observation)
@@ -61,6 +66,7 @@ class Trainer:
         self._learning_rate = exponential_decay(first, last, config.training.epochs)
         self.compile_seconds = 0.0
         self.stop_requested = False
+        self._told: set[str] = set()
 
     @property
     def epoch(self) -> int:
@@ -79,9 +85,8 @@ class Trainer:
 
     @property
     def best_model(self) -> Model:
-        """The model of the evaluation with the lowest D_stsp so far."""
-        found = math.isfinite(self._state.best_D_stsp)
-        return self._model_of(self._state.best if found else self._state.params)
+        """The model of the evaluation with the lowest D_stsp so far, or D_mmd in its place."""
+        return self._model_of(self._state.best if self._state.best_by else self._state.params)
 
     def _model_of(self, vector: np.ndarray) -> Model:
         return Model(*from_vector(self._like, vector.copy()), self._scaling)
@@ -98,19 +103,37 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that the rest of the training depends on, as plain arrays, numbers and dicts."""
-        return self._state.to_dict()
+        return {**self._state.to_dict(), "of": {"config": self.config.to_dict(), "data": self._data_key}}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned; the training must have the same configuration and data."""
+        """Go on from what `state` returned; raise ValueError where the training has another configuration or data."""
+        of = state.get("of")
+        if of is not None:  # states of former versions do not say whose they are
+            then, now = _what_counts(of["config"]), _what_counts(self.config.to_dict())
+            if then != now:
+                raise ValueError(f"state: of another configuration; it differs in {differences(then, now)}")
+            if of["data"] != self._data_key:
+                raise ValueError("state: of a training on other data")
         self._state.restore(state)
         if self.config.forcing is not None and self.config.forcing.adapts:
             self._a[1:] = self._state.alpha
 
     def warm_up(self) -> float:
-        """Compile, or load, all that training and evaluation call; return the seconds it took."""
+        """Compile, or load, all that training and evaluation call; return the seconds it took.
+
+        Nothing of the data, of the state or of its random numbers is changed.
+        """
         begin = time.perf_counter()
         self._batches.compile(self._learning_rate(self.epoch))
-        self._evaluate(200)
+        # On made-up data in the model's own units: whatever the user's look like, they move and fit. One orbit, and for
+        # PE many, as evaluations have them.
+        N, K = n_observed(self._like[1]), self._like[0].C.shape[1]
+        made_up = np.random.default_rng(0).standard_normal((200, N + K))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            evaluate(
+                self.model._replace(scaling=None), made_up[:, :N], made_up[:, N:] if K else None, n_steps=200
+            )
         self.compile_seconds += time.perf_counter() - begin
         return self.compile_seconds
 
@@ -135,7 +158,14 @@ class Trainer:
 
     def _evaluate(self, n_steps: int) -> Evaluation:
         options = {**self.config.evaluation.options(), "n_steps": n_steps}
-        return evaluate(self.model, self._validation, self._validation_inputs, **options)
+        return evaluate_or_nan(self.model, self._validation, self._validation_inputs, **options)
+
+    def _tell(self, notes: Iterable[str]) -> None:
+        """Say once what there is to know of the measures."""
+        for note in notes:
+            if note not in self._told:
+                self._told.add(note)
+                warn(note, UndefinedMeasureWarning)
 
     def _end_epoch(self) -> EpochReport:
         config, state = self.config, self._state
@@ -144,9 +174,8 @@ class Trainer:
         found = None
         if epoch % config.evaluation.every == 0 or epoch == config.training.epochs:
             found = self._evaluate(config.evaluation.steps)
-            if found.D_stsp < state.best_D_stsp:
-                state.best_D_stsp = found.D_stsp
-                state.best[...] = state.params
+            self._tell(found.notes)
+            state.keep_if_best(found.geometry, found.distance)
         row = {
             "epoch": epoch,
             "loss": loss,
@@ -160,11 +189,13 @@ class Trainer:
         return EpochReport(row, config.training.epochs, found, self.model)
 
     def _is_stale(self) -> bool:
-        """Whether as many evaluations as `early_stopping` says have brought no better D_stsp."""
+        """Whether as many evaluations as `early_stopping` says have brought nothing better."""
         patience = self.config.training.early_stopping
-        D_stsp = self.history["D_stsp"]
-        found = D_stsp[~np.isnan(D_stsp)]
-        return patience is not None and len(found) > 0 and len(found) - 1 - int(found.argmin()) >= patience
+        if patience is None or not self._state.best_by:
+            return False
+        distances = self.history[self._state.best_by]
+        found = distances[~np.isnan(distances)]
+        return len(found) - 1 - int(found.argmin()) >= patience
 
     def run(self, callback: Callback | None = None, progress: bool = True) -> FitResult:
         """Train to the end, or until something ends it."""
@@ -172,7 +203,8 @@ class Trainer:
         self.warm_up()
         begin = time.perf_counter()
         try:
-            with self._batches, Progress(self.config.training.epochs, self.epoch, progress) as bar:
+            told = " on training data" if self.measured_on.startswith("training data") else ""
+            with self._batches, Progress(self.config.training.epochs, self.epoch, progress, told=told) as bar:
                 status = self._run_epochs(callback, bar)
         except KeyboardInterrupt:
             status = "interrupted"
@@ -181,6 +213,7 @@ class Trainer:
                 f"training diverged in epoch {self.epoch + 1}, batch {self.batch + 1} "
                 f"(seed {self.config.seed}); the model is the last finite one. A stronger forcing, a lower "
                 f"learning_rate, gradient_clip, or ar_epsilon for an ALRNN may help"
+                + ("" if self.config.standardize else '; so may "standardize": true')
             )
         return FitResult(
             self.model,
@@ -190,6 +223,7 @@ class Trainer:
             self.config.seed,
             self.compile_seconds,
             time.perf_counter() - begin,
+            self.measured_on,
         )
 
     def _run_epochs(self, callback: Callback | None, bar: Progress) -> str:
@@ -208,6 +242,12 @@ class Trainer:
         return "finished"
 
 
+def _what_counts(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without what changes no result."""
+    training = {k: v for k, v in config["training"].items() if k not in ("n_threads", "checkpoint_segments")}
+    return {**config, "training": training}
+
+
 def fit(
     X: Trials,
     config: Config | Mapping[str, Any],
@@ -224,7 +264,8 @@ def fit(
     ----------
     X : array_like
         One series (T, N), an array (trials, T, N), or a list of (T_i, N), in data units. No training sequence
-        crosses a trial's end.
+        crosses a trial's end. What is masked, None, NA or an xarray's fill value is missing, as NaN is. Large maps of
+        files stay on disk. Nothing that is handed over changes.
     config : Config or mapping
         The run configuration.
     inputs : array_like, optional
@@ -233,7 +274,9 @@ def fit(
     callback : callable, optional
         Called with an `EpochReport` after each epoch; a true answer stops the training.
     validation, validation_inputs : array_like, optional
-        Held-out data for the evaluations; else X's longest trial serves.
+        Held-out data for the evaluations, of which the longest trial serves. Without any, X's own longest trial does:
+        the measures, the best model and early stopping are then those of the training data, which the result's
+        `measured_on` and the lines of progress say.
     progress : bool, optional
         Report to standard error: a bar on a terminal, a line for each evaluation elsewhere.
 
@@ -247,6 +290,13 @@ def fit(
     ------
     ConfigError, DataError
         ValueErrors of one line; they name the key, or the argument, trial, row and column.
+
+    Warns
+    -----
+    RuntimeWarning
+        Where the training diverged; where trials are too short to be used, or the series that is measured on is shorter
+        than what `evaluation.prediction_steps` asks for; and where data that are not standardized, or inputs, are too
+        small, or too far off zero, for the model's dtype to tell them apart.
 
     References
     ----------

@@ -72,7 +72,7 @@ def clip_in_place(gradient, largest_norm):
     """Scale the gradient down to `largest_norm` where its Euclidean norm is larger; return the norm."""
     square = 0.0
     for i in range(len(gradient)):
-        square += float(gradient[i]) ** 2
+        square += float(gradient[i]) * float(gradient[i])  # inf where it is too large, un-jitted too
     norm = math.sqrt(square)
     if norm > largest_norm:
         factor = largest_norm / norm

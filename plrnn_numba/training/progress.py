@@ -29,15 +29,22 @@ class Progress:
     else a plain line for each evaluation.
 
     The logger "plrnn_numba" gets the same lines at level INFO, for whoever gave it a handler; set to WARNING,
-    it silences the terminal too.
+    it silences the terminal too. `told` stands behind the measures: what they are of, where that is not held out.
     """
 
-    def __init__(self, n_epochs: int, first: int = 0, enabled: bool = True, stream: TextIO | None = None):
+    def __init__(
+        self,
+        n_epochs: int,
+        first: int = 0,
+        enabled: bool = True,
+        stream: TextIO | None = None,
+        told: str = "",
+    ):
         self._n = n_epochs
         self._stream = sys.stderr if stream is None else stream
         quiet = LOGGER.level > logging.INFO
         self._enabled = enabled = enabled and not quiet
-        self._measures = ""
+        self._measures, self._told = "", told
         self._start = time.perf_counter()
         self._first = first
         self._bar: Any = None
@@ -72,7 +79,7 @@ class Progress:
             return
         if report.evaluation is not None:
             found = report.evaluation
-            self._measures = f"  D_stsp {found.D_stsp:.3f}  D_H {found.D_H:.3f}"
+            self._measures = f"  {found.geometry} {found.distance:.3f}  D_H {found.D_H:.3f}{self._told}"
         if self._bar is not None:
             self._bar.set_description_str(f"loss {report.loss:.3e}{self._measures}  ", refresh=False)
             self._bar.update()

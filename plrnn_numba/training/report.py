@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -10,20 +11,25 @@ import numpy as np
 from ..basics.checks import one_of
 from ..basics.records import fields_of, record, shown
 from ..measures import Evaluation
+from ..measures.evaluation import MEASURES
 from ..model import Model
 from .penalties import Found
 
 STATUSES = ("finished", "early", "diverged", "stopped", "interrupted")
-MEASURES = ("D_stsp", "D_H", "PE")
 
-# The one list of an epoch's numbers: of the history, of a checkpoint's rows, and of a run's metrics.csv.
+# The one list of an epoch's numbers: of the history, of a checkpoint's rows, and of a run's metrics.csv. A new one stands
+# last, and is NaN in rows that are older.
 COLUMNS = ("epoch", "loss", *Found._fields, "alpha", "learning_rate", "seconds", *MEASURES)
 
 
 def history_of(rows: Iterable[Sequence[float]]) -> dict[str, np.ndarray]:
     """Columns, by name, of the rows that a training keeps."""
-    table = np.array(list(rows), dtype=np.float64).reshape(-1, len(COLUMNS))
+    table = np.array([_whole(row) for row in rows], dtype=np.float64).reshape(-1, len(COLUMNS))
     return {name: table[:, i].copy() for i, name in enumerate(COLUMNS)}
+
+
+def _whole(row: Sequence[float]) -> tuple[float, ...]:
+    return (*row, *(math.nan for _ in COLUMNS[len(row) :]))
 
 
 @record
@@ -72,11 +78,12 @@ class FitResult:
     model : Model
         The parameters at the end; after divergence, the last finite ones.
     history : dict of ndarray
-        Columns epoch (from 1), loss, l2, mar, ar, condition, alpha, learning_rate, seconds, D_stsp, D_H, PE; a row
-        an epoch. The penalties are those of the configuration's `regularization` and `ar_epsilon`; alpha is that of
-        GTF at the epoch's end, NaN for other forcings; the measures are NaN in epochs without an evaluation.
+        Columns epoch (from 1), loss, l2, mar, ar, condition, alpha, learning_rate, seconds, D_stsp, D_H, PE, D_mmd; a
+        row an epoch. The penalties are those of the configuration's `regularization` and `ar_epsilon`; alpha is that of
+        GTF at the epoch's end, NaN for other forcings; the measures are NaN in epochs without an evaluation, and of
+        D_stsp and D_mmd one is (`Evaluation`).
     best_model : Model
-        Those of the evaluation with the lowest D_stsp; `model` where there was none.
+        Those of the evaluation with the lowest D_stsp, or D_mmd in its place; `model` where there was none.
     status : str
         'finished', 'early' (by `early_stopping`), 'diverged', 'stopped' (by a callback or a signal) or
         'interrupted' (by Ctrl-C).
@@ -84,6 +91,9 @@ class FitResult:
         The configuration's.
     compile_seconds, seconds : float
         Time to compile or load the kernels, and time to train.
+    measured_on : str
+        What the measures are of: 'validation', or 'training data' where `fit` was given no validation; with the trial
+        that served, and what is missing or constant in it.
     """
 
     model: Model
@@ -93,6 +103,7 @@ class FitResult:
     seed: int
     compile_seconds: float
     seconds: float
+    measured_on: str = "validation"
 
     def __post_init__(self) -> None:
         one_of("FitResult.status", self.status, STATUSES)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine import check_finite, check_shape
 from .optimizers import init_moments
 from .penalties import Found
 from .report import COLUMNS
@@ -39,7 +40,8 @@ class State:
         self.epoch_seconds = 0.0
         self.rows: list[tuple[float, ...]] = []
         self.best = params.copy()
-        self.best_D_stsp = math.inf
+        self.best_by = ""  # the measure that the best evaluation was the best by; none yet
+        self.best_distance = math.inf
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return {
@@ -50,6 +52,12 @@ class State:
             "sums": self.sums,
             "alpha": self.alpha,
         }
+
+    def keep_if_best(self, measure: str, distance: float) -> None:
+        """Keep the parameters where an evaluation is better than those before; NaN decides nothing."""
+        if distance < self.best_distance or (measure != self.best_by and math.isfinite(distance)):
+            self.best_by, self.best_distance = measure, distance
+            self.best[...] = self.params
 
     def end_epoch(self, row: dict[str, float]) -> None:
         """Keep the row of the epoch that has ended, and begin the next."""
@@ -72,7 +80,8 @@ class State:
                 "epoch": self.epoch,
                 "batch": self.batch,
                 "epoch_seconds": self.epoch_seconds,
-                "best_D_stsp": self.best_D_stsp if math.isfinite(self.best_D_stsp) else None,
+                "best_by": self.best_by,
+                "best_distance": self.best_distance if self.best_by else None,
                 "rng": self.rng.bit_generator.state,
             },
         }
@@ -82,15 +91,24 @@ class State:
         lacking = [name for name in (*self._arrays(), "rows", "progress") if name not in plain]
         if lacking:
             raise ValueError(f"state: has no {lacking[0]!r}; expected what `state` of a Trainer returned")
-        for name, array in self._arrays().items():
-            given = np.asarray(plain[name])
-            if given.shape != array.shape:
-                raise ValueError(f"state[{name!r}]: got shape {given.shape}, expected {array.shape}")
-            array[...] = given
-        self.rows = [tuple(row) for row in plain["rows"]]
-        progress = plain["progress"]
-        self.epoch, self.batch = progress["epoch"], progress["batch"]
-        self.epoch_seconds = progress["epoch_seconds"]
-        best = progress["best_D_stsp"]
-        self.best_D_stsp = math.inf if best is None else best
-        self.rng.bit_generator.state = progress["rng"]
+        arrays = self._arrays()
+        for name, array in arrays.items():
+            check_shape(f"state[{name!r}]", np.asarray(plain[name]), array.shape)
+        for name in ("params", "best"):
+            check_finite(f"state[{name!r}]", np.asarray(plain[name]))
+        rows, progress = np.asarray(plain["rows"]), plain["progress"]
+        check_shape("state['rows']", rows, ("epochs", "columns"))
+        try:
+            self.epoch, self.batch = progress["epoch"], progress["batch"]
+            self.epoch_seconds = progress["epoch_seconds"]
+            # The latter, until there was D_mmd.
+            best = progress.get("best_distance", progress.get("best_D_stsp"))
+            best_by = progress.get("best_by", "D_stsp")
+            self.rng.bit_generator.state = progress["rng"]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"state['progress']: is incomplete: {error}") from None
+        for name, array in arrays.items():
+            array[...] = plain[name]
+        self.rows = [tuple(row) for row in rows]
+        self.best_by = "" if best is None else best_by
+        self.best_distance = math.inf if best is None else best

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import CommandError
 from ..folder import Run
-from .common import DONE, Add
+from .common import DONE, Add, a_path
 
 if TYPE_CHECKING:
     from ...analysis import Report
@@ -20,12 +20,12 @@ def add_commands(add: Add) -> None:
     analyze = add(
         "analyze", _analyze, "fixed points, cycles, Lyapunov exponents, regions, bounds of a run's model"
     )
-    analyze.add_argument("run", metavar="RUN")
+    analyze.add_argument("run", type=a_path, metavar="RUN")
     _add_analysis(analyze)
     analyze.add_argument("--json", action="store_true", help="for a program")
 
     plot = add("plot", _plot, "draw the pictures of a run, and of its analysis, under RUN/plots")
-    plot.add_argument("run", metavar="RUN")
+    plot.add_argument("run", type=a_path, metavar="RUN")
     _add_analysis(plot)
 
 

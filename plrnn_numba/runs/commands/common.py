@@ -6,8 +6,9 @@ import argparse
 import importlib
 import importlib.util
 import math
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,6 +71,28 @@ def _line_of(error: BaseException, path: Path) -> str:
     return "" if line is None else f" (line {line})"
 
 
+def a_path(text: str) -> str:
+    """For argparse: a path, which is no empty string, as an unset variable of a shell leaves it."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a path")
+    return text
+
+
+_NEGATIVE = re.compile(r"-(?:\.?\d|inf|nan)", re.IGNORECASE)
+
+
+def join_negative(arguments: Sequence[str]) -> list[str]:
+    """Make ``--flag=-1,2`` of ``--flag -1,2``, whose value argparse would take for an option: none begins like a number."""
+    joined: list[str] = []
+    for argument in arguments:
+        before = joined[-1] if joined else ""
+        if _NEGATIVE.match(argument) and before.startswith("--") and before != "--" and "=" not in before:
+            joined[-1] = f"{before}={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
 def check_inputs(model: Model, inputs: np.ndarray | None, n_rows: int) -> None:
     """Raise CommandError unless a model has the inputs that it needs."""
     K = model.latent.C.shape[1]
@@ -95,7 +118,13 @@ def summary(found: Evaluation) -> dict[str, Any]:
             "each": [plain(v) for v in values],
         }
     n = len(found.each["PE"])
-    return {**measures, "orbits": {"n": n, "steps": found.n_steps, "diverged": found.n_diverged}}
+    return {
+        **measures,
+        "geometry": found.geometry,
+        "orbits": {"n": n, "steps": found.n_steps, "diverged": found.n_diverged},
+        "left_out": list(found.left_out),
+        "notes": list(found.notes),
+    }
 
 
 def print_measures(found: Evaluation) -> None:
@@ -104,8 +133,11 @@ def print_measures(found: Evaluation) -> None:
     print(
         f"{'measure':<8} {'median':>10} {'quartiles':>23}   over {n} free orbit(s) of {found.n_steps} steps"
     )
-    for name in found.each:
+    hidden = {"D_stsp"} - {found.geometry}  # a note says why
+    for name in [name for name in found.each if name not in hidden]:
         low, high = found.quartiles[name]
         print(f"{name:<8} {getattr(found, name):>10.4g} {low:>11.4g} {high:>11.4g}")
     if found.n_diverged:
         print(f"{found.n_diverged} of {n} orbits diverged")
+    for note in found.notes:
+        print(f"note: {note}")

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
-
-import numpy as np
 
 from ...basics.options import ConfigError
 from ...data import DataError, as_trials, load_array
 from ...observations.base import n_observed
 from ..errors import CommandError
 from ..folder import Run
-from .common import DONE, Add, check_inputs, print_measures, summary
+from .common import DONE, Add, a_path, check_inputs, print_measures, summary
 
 
 def add_commands(add: Add) -> None:
     """Add the command to the command line."""
     evaluate = add("evaluate", _evaluate, "measure a run on a series: D_stsp, D_H, PE")
-    evaluate.add_argument("run", metavar="RUN")
-    evaluate.add_argument("--data", metavar="X", help="held-out series; else the run's own")
-    evaluate.add_argument("--inputs", metavar="S", help="its external inputs")
+    evaluate.add_argument("run", type=a_path, metavar="RUN")
+    evaluate.add_argument("--data", type=a_path, metavar="X", help="held-out series; else the run's own")
+    evaluate.add_argument("--inputs", type=a_path, metavar="S", help="its external inputs")
     evaluate.add_argument("--steps", type=int, metavar="T", help="length of each orbit")
     evaluate.add_argument("--orbits", type=int, metavar="N", help="how many orbits")
     evaluate.add_argument("--json", action="store_true", help="for a program")
@@ -30,20 +27,23 @@ def add_commands(add: Add) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     run = Run.open(options.run)
     if options.data:
-        X = load_array(options.data)
-        inputs = load_array(options.inputs) if options.inputs else None
-        X, inputs = _longest(as_trials("--data", X), inputs)
+        X = as_trials("--data", load_array(options.data))
+        inputs = as_trials("--inputs", load_array(options.inputs)) if options.inputs else None
     elif options.inputs:
         raise CommandError(
             "--inputs: they belong to --data, and there is none; the run's own series has its own"
         )
     else:
-        X, inputs = run.test_data()
+        test, test_inputs = run.test_data()
+        X, inputs = [test], None if test_inputs is None else [test_inputs]
     model = run.model()
     N = n_observed(model.observation)
-    if X.shape[1] != N:
-        raise CommandError(f"--data: got {X.shape[1]} columns, but the model has {N}")
-    check_inputs(model, inputs, len(X))
+    if X[0].shape[1] != N:
+        raise CommandError(f"--data: got {X[0].shape[1]} columns, but the model has {N}")
+    if inputs is not None and len(inputs) != len(X):
+        raise CommandError(f"--inputs: got {len(inputs)} trials, but --data has {len(X)}")
+    for i, trial in enumerate(X):
+        check_inputs(model, None if inputs is None else inputs[i], len(trial))
     changes = {}
     for name, least in (("steps", 100), ("orbits", 1)):
         value = getattr(options, name)
@@ -56,17 +56,9 @@ def _evaluate(options: argparse.Namespace) -> int:
     except ConfigError:
         raise
     except ValueError as error:  # constant, NaN, too short: of the data
-        raise DataError(f"--data: {error}") from None
+        raise DataError(f"{'--data' if options.data else run.folder / 'test.npy'}: {error}") from None
     if options.json:
         print(json.dumps(summary(found)))
     else:
         print_measures(found)
     return DONE
-
-
-def _longest(trials: list[np.ndarray], inputs: Any) -> tuple[np.ndarray, Any]:
-    i = max(range(len(trials)), key=lambda k: len(trials[k]))
-    drives = None if inputs is None else as_trials("--inputs", inputs)
-    if drives is not None and len(drives) != len(trials):
-        raise CommandError(f"--inputs: got {len(drives)} trials, but --data has {len(trials)}")
-    return trials[i], None if drives is None else drives[i]

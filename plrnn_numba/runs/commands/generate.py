@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 
+from ...basics.sizes import check_memory
 from ...data import load_array
 from ...model import predict
 from ...observations.base import n_observed
 from ..errors import CommandError
 from ..folder import Run
-from .common import DIVERGED, DONE, Add, check_inputs
+from .common import DIVERGED, DONE, Add, a_path, check_inputs
 
 # As many digits as give the same number when they are read.
 _EXACT = {"float32": "%.9g", "float64": "%.17g"}
@@ -23,13 +22,13 @@ _EXACT = {"float32": "%.9g", "float64": "%.17g"}
 def add_commands(add: Add) -> None:
     """Add the command to the command line."""
     generate = add("generate", _generate, "write a free-running orbit, in data units")
-    generate.add_argument("run", metavar="RUN")
+    generate.add_argument("run", type=a_path, metavar="RUN")
     generate.add_argument("--steps", type=int, required=True, metavar="T")
     generate.add_argument(
         "--start", metavar="X0", help="numbers with commas between; else the test data's first row"
     )
-    generate.add_argument("--inputs", metavar="S", help="external inputs, T rows")
-    generate.add_argument("--out", required=True, metavar="FILE", help=".npy or .csv")
+    generate.add_argument("--inputs", type=a_path, metavar="S", help="external inputs, T rows")
+    generate.add_argument("--out", required=True, type=a_path, metavar="FILE", help=".npy or .csv")
     generate.add_argument(
         "--dtype",
         choices=tuple(_EXACT),
@@ -62,14 +61,15 @@ def _generate(options: argparse.Namespace) -> int:
             raise CommandError(f"--start: got {options.start!r}, expected {N} finite numbers")
     inputs = np.asarray(load_array(options.inputs)) if options.inputs else None
     check_inputs(model, inputs, options.steps)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    n_numbers = options.steps * (len(model.latent.A) + N + model.latent.C.shape[1])
+    check_memory({"--steps": (options.steps, n_numbers * model.latent.A.itemsize)})
+    try:
         orbit = predict(model, start, options.steps, inputs, dtype=options.dtype)
+    except ValueError as error:  # a start that the model's precision cannot hold
+        raise CommandError(f"--start: {error}") from None
     if out.suffix.lower() == ".npy":
         np.save(out, orbit)
     else:
         header = ",".join(f"x{i + 1}" for i in range(N))
         np.savetxt(out, orbit, delimiter=",", header=header, comments="", fmt=_EXACT[orbit.dtype.name])
-    for warning in caught:
-        print(f"plrnn-numba: {warning.message}", file=sys.stderr)
     return DIVERGED if not np.isfinite(orbit).all() else DONE

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ...basics.options import ConfigError
+from ...basics.sizes import SizeError
 from ...data import DataError
 from ..errors import CommandError, RunError
 from . import analyze, evaluate, generate, init, train, warmup
-from .common import DONE, MISTAKE, Command, import_own
+from .common import DONE, MISTAKE, Command, a_path, import_own, join_negative
 
 
 class _Parser(argparse.ArgumentParser):
@@ -22,11 +25,25 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may have bytes that are no text
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", RuntimeWarning)
+        warnings.showwarning = _tell  # type: ignore[assignment]
+        return _run(arguments)
+
+
+def _tell(message: Warning | str, *where: Any) -> None:
+    """A warning on one line, without the place in the code, which is not the user's."""
+    print(f"plrnn-numba: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
-        options = _parser().parse_args(arguments)
+        options = _parser().parse_args(join_negative(sys.argv[1:] if arguments is None else arguments))
         import_own(options.own)
         return options.command(options)
-    except (CommandError, ConfigError, DataError, RunError, ModuleNotFoundError) as error:
+    except (CommandError, ConfigError, DataError, RunError, SizeError, ModuleNotFoundError) as error:
         return _fail(str(error))
     except BrokenPipeError:  # `| head`
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
@@ -34,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}")
+    except (MemoryError, RecursionError, OverflowError) as error:  # what no check has foreseen
+        return _fail(
+            f"{type(error).__name__}: {str(error) or 'what was asked for is too much for this machine'}"
+        )
 
 
 def _fail(message: str) -> int:
@@ -56,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
             action="append",
             default=[],
             dest="own",
+            type=a_path,
             metavar="FILE",
             help="a .py file, or a module, with a model, an observation model or a forcing of your own; it is run; may be given twice",
         )

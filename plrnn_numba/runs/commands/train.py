@@ -13,33 +13,44 @@ from pathlib import Path
 from typing import Any
 
 from ...config import Config, apply_changes, differences, read_config_file
-from ...data import as_trials
+from ...data import DataError, as_trials
 from ...data.systems import SYSTEMS
 from ...training import Trainer
 from ..errors import CommandError, RunError
 from ..folder import Run
-from ..source import Origin
+from ..source import Origin, Series
 from ..training import create, train
-from .common import DIVERGED, DONE, STOPPED, Add, print_measures, summary
+from .common import DIVERGED, DONE, STOPPED, Add, a_path, print_measures, summary
 
 
 def add_commands(add: Add) -> None:
     """Add the command to the command line."""
     command = add("train", _train, "train a model; writes a run's folder")
-    command.add_argument("config", nargs="?", metavar="CONFIG", help=".json or .toml; else a clipped shPLRNN")
-    source = command.add_mutually_exclusive_group()
-    source.add_argument("--data", metavar="X", help=".npy, .npz, .csv, or a folder of trials")
-    source.add_argument("--system", metavar="NAME", help="make data of: " + ", ".join(SYSTEMS))
-    command.add_argument("--inputs", metavar="S", help="external inputs, in the form of the data")
-    command.add_argument("--test", metavar="X_TEST", help="held-out series; else the data's last part")
-    command.add_argument("--test-inputs", metavar="S_TEST", help="external inputs of the held-out series")
     command.add_argument(
-        "--hold-out", type=float, default=0.2, metavar="PART", help="part of the data held out (0.2)"
+        "config", nargs="?", type=a_path, metavar="CONFIG", help=".json or .toml; else a clipped shPLRNN"
+    )
+    source = command.add_mutually_exclusive_group()
+    source.add_argument("--data", type=a_path, metavar="X", help=".npy, .npz, .csv, or a folder of trials")
+    source.add_argument("--system", metavar="NAME", help="make data of: " + ", ".join(SYSTEMS))
+    command.add_argument(
+        "--inputs", type=a_path, metavar="S", help="external inputs, in the form of the data"
+    )
+    command.add_argument(
+        "--test", type=a_path, metavar="X_TEST", help="held-out series; else the data's last part"
+    )
+    command.add_argument(
+        "--test-inputs", type=a_path, metavar="S_TEST", help="external inputs of the held-out series"
+    )
+    command.add_argument(
+        "--hold-out",
+        type=float,
+        metavar="PART",
+        help="part of the data held out, in whole trials (0.2); 0: none",
     )
     command.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="as training.epochs=50"
     )
-    command.add_argument("--out", metavar="RUN", help="the run's folder; else runs/NAME")
+    command.add_argument("--out", type=a_path, metavar="RUN", help="the run's folder; else runs/NAME")
     command.add_argument("--resume", action="store_true", help="go on with the run in --out")
     command.add_argument("--quiet", action="store_true", help="no progress")
     command.add_argument("--no-plots", action="store_true", help="no pictures at the end")
@@ -76,8 +87,7 @@ def _train(options: argparse.Namespace) -> int:
         )
         return STOPPED
     begin = time.perf_counter()
-    X, inputs = run.test_data()
-    found = run.evaluate(X, inputs)
+    found = run.evaluate_or_nan()
     record = run.read_json("run.json")
     record["measures"] = summary(found)
     run.write_json("run.json", record)
@@ -146,7 +156,13 @@ class _Signals:
 
 def _origin(options: argparse.Namespace) -> Origin:
     """Where the data come from, as the command line says it."""
-    return Origin(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Origin)})
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Origin)}
+    if given["hold_out"] is None:
+        del given["hold_out"]
+    elif options.test or options.system:
+        by = "--test names" if options.test else "--system makes"
+        raise CommandError(f"--hold-out: {by} the held-out series; leave --hold-out out")
+    return Origin(**given)
 
 
 def _start(options: argparse.Namespace) -> tuple[Run, Trainer]:
@@ -162,15 +178,35 @@ def _start(options: argparse.Namespace) -> tuple[Run, Trainer]:
         given = _without_config(as_trials("X", loaded.series)[0].shape[1])
         apply_changes(given, options.set)
     config = Config.from_dict(given)
-    trainer = Trainer(
-        loaded.series,
-        config,
-        loaded.inputs,
-        validation=loaded.test,
-        validation_inputs=loaded.test_inputs,
-    )
-    source = {"options": dataclasses.asdict(origin.absolute()), "fingerprint": loaded.fingerprint()}
+    trainer = _trainer(loaded, config)
+    if not options.quiet:
+        if not loaded.plain:
+            print(f"plrnn-numba: {loaded.held_out}", file=sys.stderr)
+        if "," in trainer.measured_on:
+            print(f"plrnn-numba: measured on {trainer.measured_on}", file=sys.stderr)
+    source = {
+        "options": dataclasses.asdict(origin.absolute()),
+        "fingerprint": loaded.fingerprint(),
+        "measured_on": trainer.measured_on,
+    }
     return create(folder, config, *trainer.validation, source), trainer
+
+
+def _trainer(loaded: Series, config: Config) -> Trainer:
+    """A training on what was loaded; a mistake in the part that is held out says which part that is."""
+    try:
+        return Trainer(
+            loaded.series,
+            config,
+            loaded.inputs,
+            validation=loaded.test,
+            validation_inputs=loaded.test_inputs,
+        )
+    except DataError as error:
+        message = str(error)
+        if loaded.held_out and (message.startswith("validation") or "longest trial" in message):
+            message += f"; {loaded.held_out}"
+        raise DataError(message) from None
 
 
 def _without_config(N: int) -> dict[str, Any]:
@@ -187,8 +223,8 @@ def _resume(options: argparse.Namespace) -> tuple[Run, Trainer]:
     """A run that was stopped: its own configuration and data, and its last checkpoint."""
     if options.out is None:
         raise CommandError("--resume: needs --out RUN, the run to go on with")
-    for name in ("config", "data", "system", "inputs", "test", "test_inputs"):
-        if getattr(options, name):
+    for name in ("config", "data", "system", "inputs", "test", "test_inputs", "hold_out"):
+        if getattr(options, name) is not None:
             raise CommandError(f"--resume: the run has its own {name}; leave it out")
     if options.set:
         raise CommandError("--resume: the run has its own configuration; leave --set out")
@@ -202,14 +238,23 @@ def _resume(options: argparse.Namespace) -> tuple[Run, Trainer]:
             raise RunError(
                 f"{run.folder}: config.json is not the one that the checkpoint was trained with; it differs in {changed}"
             )
-    source = run.read_json("run.json")["source"]
-    loaded = Origin(**source["options"]).load()
-    if loaded.fingerprint() != source["fingerprint"]:
+    try:
+        source = run.read_json("run.json")["source"]
+        origin, fingerprint = Origin(**source["options"]), source["fingerprint"]
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{run.folder / 'run.json'}: does not say where the data came from: {error}") from None
+    loaded = origin.load()
+    if loaded.fingerprint() != fingerprint:
         raise RunError(f"{run.folder}: the data are not those that the run was started with")
-    test, test_inputs = run.test_data()
-    trainer = Trainer(loaded.series, config, loaded.inputs, validation=test, validation_inputs=test_inputs)
+    if loaded.test is not None:
+        test, test_inputs = run.test_data()
+        loaded = loaded._replace(test=test, test_inputs=test_inputs)
+    trainer = _trainer(loaded, config)
     if state is not None:
-        trainer.restore(state)
+        try:
+            trainer.restore(state)
+        except ValueError as error:
+            raise RunError(f"{run.folder}: the checkpoint does not fit: {error}") from None
     return run, trainer
 
 
