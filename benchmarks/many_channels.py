@@ -1,6 +1,6 @@
 """Which measure of geometry tells good orbits from bad ones where there are many channels, and at what cost.
 
-    python benchmarks/many_channels.py            (a quarter of an hour)
+    python benchmarks/many_channels.py            (half an hour)
     python benchmarks/many_channels.py --small
 
 The truth is an orbit of Lorenz-96 with N sites, read by C channels (the sites themselves, or random mixtures of them). It is

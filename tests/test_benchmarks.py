@@ -14,6 +14,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
     "arguments, expected",
     [
         (["compare.py", "--small"], ("peak, float32", "of peak", "orbit(s)", "100,000 batches")),
+        (["many_channels.py", "--small"], ("kernel_distance", "6 sites", "constant")),
         (["reconstruct.py", "clipped", "--seeds", "1", "--epochs", "2"], ("D_stsp", "median")),
     ],
 )

@@ -37,7 +37,7 @@ def test_D_stsp_is_the_dense_sum(seed, T, other, N, bins):
 @given(seeds, st.integers(8, 60), st.integers(1, 3), st.sampled_from([0.5, 2.0, 20.0]))
 def test_D_H_is_the_formula(seed, T, N, smoothing):
     X, Y = series(seed, T, N), series(seed + 1, T, N)
-    got = pl.hellinger_distance(X, Y, smoothing=smoothing)
+    got = quietly(pl.hellinger_distance, X, Y, smoothing=smoothing)  # warns where T is small
     assert got == pytest.approx(naive.hellinger_distance(X, Y, smoothing), rel=1e-9, abs=1e-12)
 
 
@@ -72,8 +72,8 @@ def test_D_stsp_does_not_see_time_and_D_H_does_not_see_its_direction(seed, other
 def test_D_stsp_of_many_dimensions_takes_memory_with_T_only():
     X, Y = series(0, 500, 20), series(1, 500, 20)
     with pytest.warns(RuntimeWarning, match=r"30\*\*20 cells for 500 points; the pseudo-counts outweigh"):
-        value = pl.state_space_divergence(X, Y)
-    assert np.isnan(value) or value < 1
+        value = pl.state_space_divergence(X, Y, variant="julia")
+    assert 0 <= value < 1
 
 
 def test_measures_of_a_diverged_or_constant_orbit():

@@ -13,7 +13,7 @@ import numpy as np
 from ..basics.checks import as_integer, as_number, renamed, warn
 from ..basics.records import record
 from ..data import DataError, Trials, as_trials, check_trials, interpolated
-from ..engine import check_shape
+from ..engine import as_floats, check_shape
 from ..model import Model, as_model, predict
 from ..observations.base import n_observed
 from .common import UndefinedMeasureWarning, moving
@@ -184,7 +184,7 @@ def take_measures(
     trials, notes = _true_series(X, n_observed(model.observation))
     steps = _length_of_stretches([len(trial) for trial in trials], n_steps, n_orbits)
     trials_of, starts, channels = _stretches(trials, steps, n_orbits)
-    true = [trials[i][s : s + steps] for i, s in zip(trials_of, starts)]
+    true = [as_floats("X", trials[i][s : s + steps]) for i, s in zip(trials_of, starts)]
     drives = None
     if inputs is not None:
         series = _inputs_of(inputs, trials, model.latent.C.shape[1])
@@ -193,8 +193,10 @@ def take_measures(
     left_out = np.flatnonzero(~channels)
     if len(left_out):
         those = ", ".join(map(str, left_out[:20])) + (", ..." if len(left_out) > 20 else "")
-        which = "column" if len(left_out) == 1 else f"{len(left_out)} columns"
-        notes.append(f"{which} {those} of X do not move in what is compared, and are left out of all but PE")
+        columns = "column" if len(left_out) == 1 else f"{len(left_out)} columns"
+        notes.append(
+            f"X: left out of all measures but PE, since constant in what is compared: {columns} {those}"
+        )
     if steps < _FEW:
         notes.append(f"stretches of {steps} rows are compared; measures of fewer than {_FEW} say little")
     if n_ahead > steps - 1:
@@ -249,6 +251,7 @@ def _true_series(X: Trials, N: int) -> tuple[list[np.ndarray], list[str]]:
         check_shape("X" if len(trials) == 1 else f"X[{i}]", trial, ("T", N))
     if not check_trials("X", trials, missing=True):
         return trials, []
+    trials = [as_floats("X", trial) for trial in trials]
     gaps = sum(int(np.isnan(trial).sum()) for trial in trials)
     whole = sum(trial.size for trial in trials)
     total = np.sum([np.nansum(trial, axis=0, dtype=np.float64) for trial in trials], axis=0)
@@ -296,7 +299,7 @@ def _stretches(trials: list[np.ndarray], steps: int, n_orbits: int) -> _Chosen:
     times stretches.
     """
     places = sorted((s, i) for i, trial in enumerate(trials) for s in range(0, len(trial) - steps + 1, steps))
-    moves = np.array([moving(trials[i][s : s + steps]) for s, i in places])
+    moves = np.array([moving(as_floats("X", trials[i][s : s + steps])) for s, i in places])
 
     def kept(channels: np.ndarray) -> int:
         return int(channels.sum()) ** 2 * min(n_orbits, int(moves[:, channels].all(axis=1).sum()))

@@ -186,7 +186,7 @@ _DENSE = 5_000_000  # cells, up to which it is quicker to count them all
 def _counts(x_cells: np.ndarray, y_cells: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
     """How often each cell is visited by either, of those that are by one of them (or of all, where they are few)."""
     cells = np.concatenate([x_cells, y_cells])
-    if float(bins) ** cells.shape[1] <= _DENSE:
+    if n_cells(bins, cells.shape[1]) <= _DENSE:
         number = np.zeros(len(cells), np.int64)
         for column in cells.T:
             number = number * bins + column

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -160,9 +160,11 @@ class Trainer:
         options = {**self.config.evaluation.options(), "n_steps": n_steps}
         return evaluate_or_nan(self.model, self._validation, self._validation_inputs, **options)
 
-    def _tell(self, notes: Iterable[str]) -> None:
-        """Say once what there is to know of the measures."""
-        for note in notes:
+    def _tell(self, found: Evaluation) -> None:
+        """Say once what there is to know of an evaluation, where the choice of the best model hangs on it."""
+        if found.geometry == "D_stsp" and not found.left_out and not math.isnan(found.distance):
+            return
+        for note in found.notes:
             if note not in self._told:
                 self._told.add(note)
                 warn(note, UndefinedMeasureWarning)
@@ -174,7 +176,7 @@ class Trainer:
         found = None
         if epoch % config.evaluation.every == 0 or epoch == config.training.epochs:
             found = self._evaluate(config.evaluation.steps)
-            self._tell(found.notes)
+            self._tell(found)
             state.keep_if_best(found.geometry, found.distance)
         row = {
             "epoch": epoch,
@@ -297,6 +299,9 @@ def fit(
         Where the training diverged; where trials are too short to be used, or the series that is measured on is shorter
         than what `evaluation.prediction_steps` asks for; and where data that are not standardized, or inputs, are too
         small, or too far off zero, for the model's dtype to tell them apart.
+    UndefinedMeasureWarning
+        Once each: where D_mmd takes D_stsp's place, where columns are left out of the measures since they do not move in the
+        validation data, where nothing can be measured. No measure ends a training.
 
     References
     ----------

@@ -24,11 +24,12 @@ COLUMNS = ("epoch", "loss", *Found._fields, "alpha", "learning_rate", "seconds",
 
 def history_of(rows: Iterable[Sequence[float]]) -> dict[str, np.ndarray]:
     """Columns, by name, of the rows that a training keeps."""
-    table = np.array([_whole(row) for row in rows], dtype=np.float64).reshape(-1, len(COLUMNS))
+    table = np.array([whole_row(row) for row in rows], dtype=np.float64).reshape(-1, len(COLUMNS))
     return {name: table[:, i].copy() for i, name in enumerate(COLUMNS)}
 
 
-def _whole(row: Sequence[float]) -> tuple[float, ...]:
+def whole_row(row: Sequence[float]) -> tuple[float, ...]:
+    """A row with all columns: those that it is too old to have are NaN."""
     return (*row, *(math.nan for _ in COLUMNS[len(row) :]))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..engine import check_finite, check_shape
 from .optimizers import init_moments
 from .penalties import Found
-from .report import COLUMNS
+from .report import COLUMNS, whole_row
 
 
 class State:
@@ -109,6 +109,6 @@ class State:
             raise ValueError(f"state['progress']: is incomplete: {error}") from None
         for name, array in arrays.items():
             array[...] = plain[name]
-        self.rows = [tuple(row) for row in rows]
+        self.rows = [whole_row(row) for row in rows]
         self.best_by = "" if best is None else best_by
         self.best_distance = math.inf if best is None else best
