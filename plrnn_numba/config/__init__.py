@@ -4,11 +4,12 @@ from .changes import apply_changes, differences
 from .config import Config
 from .files import read_config_file
 from .parts import Evaluation, LatentStep, Observation, Regularization, Training
-from .starting import starting_configuration
+from .starting import Facts, starting_configuration
 
 __all__ = [
     "Config",
     "Evaluation",
+    "Facts",
     "LatentStep",
     "Observation",
     "Regularization",

@@ -2,7 +2,8 @@
 
 from . import systems
 from .archives import read_archive
-from .files import SeriesFile, load_array, read_series, split_name
+from .columns import printable
+from .files import SeriesFile, as_keys, load_array, read_series, split_name
 from .mapped import as_native, mapping_of, open_mapped, parts_of, read_at_random, release, stays_on_disk
 from .scaling import extent, find_scaling
 from .trials import (
@@ -20,6 +21,7 @@ __all__ = [
     "DataError",
     "SeriesFile",
     "Trials",
+    "as_keys",
     "as_native",
     "as_trials",
     "check_trials",
@@ -32,6 +34,7 @@ __all__ = [
     "mapping_of",
     "open_mapped",
     "parts_of",
+    "printable",
     "read_archive",
     "read_at_random",
     "read_series",

@@ -62,8 +62,6 @@ _COUNTS = [
     "#",
     "row",
     "rownames",
-    "unnamed: 0",
-    "unnamed",
     "sample",
     "samples",
     "frame",
@@ -161,6 +159,8 @@ def values_of(where: str, table: Table, indices: list[int]) -> np.ndarray:
             what = ", a column of text" if text else ""
             hint = f"; drop it (--drop {column.name or i})" if text else ""
             hint = "; is one of its signs for thousands?" if "," in word and "." in word else hint
+            if re.fullmatch(r"[+-]?\d*,\d+", word):
+                hint = "; a decimal comma needs another delimiter"
             hint = "; a number that is too large for float64" if re.match(r"[-+.\d]*\d[eE]", word) else hint
             raise DataError(
                 f"{where}: cannot be read: {table.place(row, i)}{what}: got {show(word)}, expected a finite number{hint}"
@@ -199,6 +199,12 @@ def _find_clock(
         if i in dropped or not (known or column.words or _is_clock_s_name(column.name, _PERHAPS_CLOCKS)):
             continue
         times = times_of(column)
+        if times is None and known and not column.words and not asked:
+            gap = int(np.argmax(np.isnan(column.values)))
+            raise DataError(
+                f"{where}: {table.place(gap, i)}: a time is missing, and the others do not go up in equal steps; drop the "
+                f"column (--drop {column.name or i})"
+            )
         # Days, hours or a temperature t may be variables; what is called time, or holds dates, is none.
         if times is not None and (known or column.words or _first_backward(times) is None):
             found[i] = times
@@ -267,12 +273,15 @@ def _find_counts(table: Table, dropped: Sequence[int], clock: Clock | None) -> d
     found = {}
     for i, column in enumerate(table.columns if len(table.columns) > 1 else ()):
         name = column.name.lower()
-        if i in dropped or column.words or name not in _COUNTS or (i > 0 and not name):
+        unnamed = i == 0 and (
+            not name or name.startswith("unnamed:")
+        )  # as pandas calls its own index, read again
+        if i in dropped or column.words or not (unnamed or (name and name in _COUNTS)):
             continue
         if np.isnan(column.values).any() or (column.values != np.floor(column.values)).any():
             continue
         steps = np.diff(column.values)
-        if table.named and not name:  # pandas' index, of which rows may have been taken out
+        if table.named and unnamed:  # pandas' index, of which rows may have been taken out
             if clock is not None or (steps > 0).all():
                 found[i] = "the index left out"
         elif table.named and (steps == 1).all():
@@ -293,25 +302,34 @@ def clock_of(where: str, table: Table, i: int) -> Clock:
     times = times_of(table.columns[i])
     if times is None:
         column = table.columns[i]
-        row = column.words[0][0] if column.words else int(np.argmax(np.isnan(column.values)))
+        first = column.words[0][0] if column.words else int(np.argmax(np.isnan(column.values)))
         found = show(column.words[0][1]) if column.words else "a missing cell"
-        raise DataError(f"{where}: {table.place(row, i)}: got {found}, expected a time")
+        raise DataError(f"{where}: {table.place(first, i)}: got {found}, expected a time")
     backward = _first_backward(times)
-    wrong = backward if backward is not None else _first_unequal(times)
-    if wrong is not None:
-        row = wrong
-        step = float(np.median(np.diff(times)))
-        found = f"a step of {times[row] - times[row - 1]:.6g} from {_text_of(table, row - 1, i)} to {_text_of(table, row, i)}"
+    row = _first_unequal(times) if backward is None else backward
+    if row is not None:
+        cells = f"from {_text_of(table, row - 1, i)} to {_text_of(table, row, i)}"
+        most = f", of {np.median(np.diff(times)):.6g} as most" if backward is None else ", forward"
         raise DataError(
-            f"{where}: {table.place(row, i)}: got {found}, expected equal steps, of {step:.6g} as most"
+            f"{where}: {table.place(row, i)}: got a step of {times[row] - times[row - 1]:.6g} {cells}, expected equal "
+            f"steps{most}"
         )
     return Clock(i, times)
 
 
 def times_of(column: Column) -> np.ndarray | None:
-    """The times of a column, as they are or in seconds from the first date; None where a cell is no time."""
+    """The times of a column, as they are or in seconds from the first date; None where a cell is no time.
+
+    Times that are missing are those between, where the others go up in equal steps.
+    """
     if not column.words:
-        return None if np.isnan(column.values).any() else column.values
+        values, rows = column.values, np.arange(len(column.values))
+        known = ~np.isnan(values)
+        if known.all() or known.sum() < 3:
+            return values if known.all() else None
+        filled = np.polynomial.Polynomial.fit(rows[known], values[known], 1)(rows)
+        filled[known] = values[known]
+        return filled if _first_backward(filled) is None and _first_unequal(filled) is None else None
     if len(column.words) != len(column.values):
         return None
     moments = np.array([_time(text) for _, text in column.words])
@@ -410,7 +428,12 @@ def _shown(time: float) -> str:
 
 def named(names: Sequence[str], most: int = 6) -> str:
     """Names in a line that fits on a screen."""
-    names = [name if name else str(i) for i, name in enumerate(names)]
+    names = [printable(name) or str(i) for i, name in enumerate(names)]
     if len(names) > most:
         names = [*names[: most - 2], "...", names[-1]]
     return ", ".join(names)
+
+
+def printable(text: str) -> str:
+    """A text that a line may hold, whatever it was."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))

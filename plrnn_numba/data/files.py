@@ -21,6 +21,7 @@ from .columns import (
     find_columns,
     looks_like_a_clock,
     named,
+    printable,
     step_of,
     unequal_steps,
     values_of,
@@ -78,7 +79,7 @@ class SeriesFile:
         shape = f"{_number(rows, 'row')} x {_number(self.n_columns, 'channel')}"
         shape = shape if trials == 1 else f"{trials} trials, {shape}"
         names = f" ({named(self.names)})" if self.names else ""
-        return ", ".join([f"{shape}{names} from {Path(self.source).name}", *self.left_out])
+        return ", ".join([f"{shape}{names} from {printable(Path(self.source).name)}", *self.left_out])
 
     def check_complete(self, hint: str) -> None:
         """Raise DataError for a cell of a text that is missing, with its line and its column's name."""
@@ -94,8 +95,7 @@ class SeriesFile:
 
     def check_upright(self) -> None:
         """Raise DataError where rows seem to be channels, and columns times."""
-        for trial in self.trials:
-            T, N = trial.shape
+        for T, N in (trial.shape for trial in self.trials if trial.ndim == 2):
             if max(T, 1) * _WIDE <= N:
                 raise DataError(
                     f"{self.source}: got {_number(T, 'row')} and {N} columns, but rows are times and columns are "

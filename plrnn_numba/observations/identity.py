@@ -42,7 +42,8 @@ class IdentityHyperparameters(ObservationHyperparameters):
         if n_observed > latent_dim:
             raise ConfigError(
                 f"observation.name: 'identity' needs as many latent units as observed variables, got "
-                f"latent_dim {latent_dim} and {n_observed} observed; raise latent_dim, or use 'affine'"
+                f"latent_dim {latent_dim} and {n_observed} observed; raise latent_dim to {n_observed} or more "
+                f"(plrnn-numba init --data FILE does), or use 'affine'"
             )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
+import shutil
 import uuid
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -26,26 +28,43 @@ from .versions import versions
 FORMAT = 1
 
 
-def write_atomically(path: PathLike, content: bytes) -> None:
-    """Write a file so that, whatever happens, its name holds the old or the new content, whole."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+@contextlib.contextmanager
+def written_whole(path: PathLike) -> Iterator[IO[bytes]]:
+    """A file to write to, such that, whatever happens, its name holds the old or the new content, whole.
+
+    A link stays one: what it leads to is written.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():  # links in a circle lead to none
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    # Not the target's name, which may be as long as a name can be.
+    part = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with part.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
+        with contextlib.suppress(OSError):
+            shutil.copymode(target, part)
+        part.replace(target)
+    except BaseException as error:
         with contextlib.suppress(OSError):
             part.unlink()
+        if isinstance(error, OSError) and error.filename == str(part):
+            raise type(error)(error.errno, error.strerror, str(path)) from None
         raise
     with contextlib.suppress(OSError):  # the rename too must reach the disk, where folders can be synced
-        folder = os.open(path.parent, os.O_RDONLY)
+        folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def write_atomically(path: PathLike, content: bytes) -> None:
+    """Write a file so that, whatever happens, its name holds the old or the new content, whole."""
+    with written_whole(path) as file:
+        file.write(content)
 
 
 def _save(path: PathLike, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:

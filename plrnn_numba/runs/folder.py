@@ -96,6 +96,16 @@ class Run:
             raise RunError(f"{self.folder / 'test.npy'}: no such file; give the data with --data")
         return test, self._array("test_inputs.npy")
 
+    def names(self, which: str = "names") -> list[str] | None:
+        """The names of the data's columns, or, as `input_names`, of its inputs'; None where the files had none."""
+        return self._data().get(which)
+
+    def _data(self) -> dict[str, Any]:
+        """What is known of the files; nothing, of a run of before there was a record."""
+        if not (self.folder / "run.json").exists():
+            return {}
+        return self.read_json("run.json").get("source", {}).get("data", {})
+
     def history(self) -> dict[str, np.ndarray]:
         """Loss and learning rate of every epoch, and the measures."""
         state, _ = self.state()
@@ -159,10 +169,14 @@ class Run:
         title = f"{name}, M = {config.latent_dim}, free run of {steps} steps"
         shown = min(steps, 1000)
         Y_finite = np.where(np.isfinite(Y), Y, 0.0)
+        names, dt = self.names(), self._data().get("dt")
+        first = f"{name}: the first {shown} steps"
         figures = {
-            "orbits": plot_orbits(X, Y, title),
-            "series": plot_series(X[:shown], Y[:shown], title=f"{name}: the first {shown} steps"),
-            "spectra": plot_spectra(X, Y_finite, config.evaluation.smoothing, f"{name}: power spectra"),
+            "orbits": plot_orbits(X, Y, title, names=names),
+            "series": plot_series(X[:shown], Y[:shown], dt, first, names=names),
+            "spectra": plot_spectra(
+                X, Y_finite, config.evaluation.smoothing, f"{name}: power spectra", names=names
+            ),
             "training": plot_training(self.history(), f"{name}: training"),
         }
         plots = self.folder / "plots"
@@ -208,7 +222,7 @@ class Run:
         steps = min(len(X), 20_000)
         Y = predict(model, X[0], steps, None if inputs is None else inputs[:steps])
         if np.isfinite(Y).all():
-            figures["return_map"] = plot_return_map(X[:steps], Y, f"{name}: return map")
+            figures["return_map"] = plot_return_map(X[:steps], Y, f"{name}: return map", names=self.names())
         kept = self.kept_models()
         if len(kept) > 1:
             following = follow([m for _, m in kept])

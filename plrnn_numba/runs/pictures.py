@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,20 @@ def _few_ticks() -> MaxNLocator:
     return MaxNLocator(4)
 
 
-def plot_orbits(X: np.ndarray, Y: np.ndarray, title: str = "") -> Figure:
+def _labels(names: Sequence[str] | None, N: int) -> list[str]:
+    """The names of N variables: those of the data's columns, or x1, x2, ..."""
+    return [f"x{i + 1}" for i in range(N)] if names is None else [_short(name) for name in names[:N]]
+
+
+def _short(name: str) -> str:
+    """A name that fits beside an axis, and is no formula."""
+    name = name.replace("$", r"\$")
+    return name if len(name) <= 24 else name[:21] + "..."
+
+
+def plot_orbits(
+    X: np.ndarray, Y: np.ndarray, title: str = "", *, names: Sequence[str] | None = None
+) -> Figure:
     """The true orbit X (T, N) and the generated orbit Y (T', N), beside each other on equal axes.
 
     In three dimensions, or the first three; in two; or, for N = 1, x[t+1] over x[t].
@@ -47,7 +60,10 @@ def plot_orbits(X: np.ndarray, Y: np.ndarray, title: str = "") -> Figure:
     N = X.shape[1]
     if N == 1:
         X, Y = (np.column_stack([A[:-1, 0], A[1:, 0]]) for A in (X, Y))
-    labels = ["x[t]", "x[t+1]"] if N == 1 else [f"x{i + 1}" for i in range(min(N, 3))]
+    labels = _labels(names, min(N, 3))
+    if N == 1:
+        one = "x" if names is None else labels[0]
+        labels = [f"{one}[t]", f"{one}[t+1]"]
     dimensions = len(labels)
     figure = _figure(10, 5)
     low, high = X[:, :dimensions].min(axis=0), X[:, :dimensions].max(axis=0)
@@ -72,16 +88,24 @@ def plot_orbits(X: np.ndarray, Y: np.ndarray, title: str = "") -> Figure:
     return figure
 
 
-def plot_series(X: np.ndarray, Y: np.ndarray, dt: float | None = None, title: str = "") -> Figure:
+def plot_series(
+    X: np.ndarray,
+    Y: np.ndarray,
+    dt: float | None = None,
+    title: str = "",
+    *,
+    names: Sequence[str] | None = None,
+) -> Figure:
     """The first rows of both orbits over time, from the same start; up to six dimensions."""
     N = min(X.shape[1], 6)
     figure = _figure(10, 1.2 + 1.5 * N)
     rows = figure.subplots(N, 1, sharex=True, squeeze=False)[:, 0]
     time = np.arange(len(X)) * (dt or 1.0)
+    labels = _labels(names, N)
     for i, axes in enumerate(rows):
         axes.plot(time, X[:, i], color=_TRUE, linewidth=1, label="true")
         axes.plot(time, Y[:, i], color=_GENERATED, linewidth=1, label="generated")
-        axes.set_ylabel(f"x{i + 1}")
+        axes.set_ylabel(labels[i])
         low, high = X[:, i].min(), X[:, i].max()
         axes.set_ylim(low - 0.3 * (high - low), high + 0.3 * (high - low))
     rows[0].legend(loc="upper right", ncols=2, frameon=False)
@@ -90,12 +114,20 @@ def plot_series(X: np.ndarray, Y: np.ndarray, dt: float | None = None, title: st
     return figure
 
 
-def plot_spectra(X: np.ndarray, Y: np.ndarray, smoothing: float = 20.0, title: str = "") -> Figure:
+def plot_spectra(
+    X: np.ndarray,
+    Y: np.ndarray,
+    smoothing: float = 20.0,
+    title: str = "",
+    *,
+    names: Sequence[str] | None = None,
+) -> Figure:
     """The power spectra that D_H compares; up to six dimensions."""
     N = min(X.shape[1], 6)
     figure = _figure(10, 1.2 + 1.8 * N)
     rows = figure.subplots(N, 1, sharex=True, squeeze=False)[:, 0]
     frequencies = np.fft.rfftfreq(len(X))
+    labels = _labels(names, N)
     p, q = (power_spectra(A, smoothing=smoothing) for A in (X, Y))
     # Far below the peak there is nothing to see but the leakage of a finite window.
     for i, axes in enumerate(rows):
@@ -104,7 +136,7 @@ def plot_spectra(X: np.ndarray, Y: np.ndarray, smoothing: float = 20.0, title: s
         axes.semilogy(
             frequencies, np.maximum(q[:, i], floor), color=_GENERATED, linewidth=1, label="generated"
         )
-        axes.set_ylabel(f"power of x{i + 1}")
+        axes.set_ylabel(f"power of {labels[i]}")
     seen = np.flatnonzero((p > 1e-4 * p.max(axis=0)).any(axis=1))
     rows[0].set_xlim(0, frequencies[seen[-1]] * 1.02 or 0.5)
     rows[0].legend(loc="upper right", ncols=2, frameon=False)
@@ -281,7 +313,9 @@ def plot_exponents(spectrum: LyapunovSpectrum, title: str = "") -> Figure:
     return figure
 
 
-def plot_return_map(X: np.ndarray, Y: np.ndarray, title: str = "") -> Figure:
+def plot_return_map(
+    X: np.ndarray, Y: np.ndarray, title: str = "", *, names: Sequence[str] | None = None
+) -> Figure:
     """Successive maxima of one variable, true and generated: the last, as Lorenz drew it."""
     figure = _figure(5.5, 5)
     axes: Any = figure.add_subplot()
@@ -289,7 +323,7 @@ def plot_return_map(X: np.ndarray, Y: np.ndarray, title: str = "") -> Figure:
         x = A[:, -1]
         top = x[1:-1][(x[1:-1] > x[:-2]) & (x[1:-1] >= x[2:])]
         axes.plot(top[:-1], top[1:], ".", markersize=3, color=color, label=name)
-    axes.set(xlabel=f"maximum of x{X.shape[1]}", ylabel="the next")
+    axes.set(xlabel=f"maximum of {_labels(names, X.shape[1])[-1]}", ylabel="the next")
     axes.legend(frameon=False)
     figure.suptitle(title)
     return figure

@@ -2,19 +2,80 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..basics.checks import nearest
-from ..data import Trials, as_native, as_trials, inputs_of_trials, load_array, stays_on_disk
+from ..data import (
+    DataError,
+    SeriesFile,
+    Trials,
+    as_keys,
+    as_native,
+    as_trials,
+    inputs_of_trials,
+    printable,
+    read_series,
+    split_name,
+    stays_on_disk,
+)
 from ..data.systems import SYSTEMS, simulate
 from .errors import RunError
 
 _SYSTEM_STEPS = 100_000
+
+
+class Files(NamedTuple):
+    """What was read from the files of a run's data; None where there is no such file."""
+
+    data: SeriesFile
+    inputs: SeriesFile | None
+    test: SeriesFile | None
+    test_inputs: SeriesFile | None
+
+    def check_complete(self, missing: str) -> None:
+        """Raise DataError, with line and column, for a cell that is missing and may not be."""
+        if missing == "error":
+            for series in (self.data, self.test):
+                if series is not None:
+                    series.check_complete('"missing": "mask" takes it as not observed')
+        for series in (self.inputs, self.test_inputs):
+            if series is not None:
+                series.check_complete("external inputs have no gaps")
+
+    @contextlib.contextmanager
+    def naming_columns(self) -> Iterator[None]:
+        """Within it a DataError about a column of a number says the column's name too."""
+        try:
+            yield
+        except DataError as error:
+            message = str(error)
+            series = self.inputs if "inputs" in message.partition(":")[0] else self.data
+            names = None if series is None else series.names
+
+            def with_name(found: re.Match[str]) -> str:
+                i = int(found[1])
+                return (
+                    found[0] if names is None or i >= len(names) else f"{found[0]} ({printable(names[i])!r})"
+                )
+
+            raise DataError(re.sub(r"\bcolumn (\d+)", with_name, message)) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a run's folder: the names of channels and inputs, the step of the clock, what was left out."""
+        return {
+            "names": self.data.names,
+            "input_names": None if self.inputs is None else self.inputs.names,
+            "dt": self.data.dt,
+            "told": self.data.told(),
+        }
 
 
 class Series(NamedTuple):
@@ -29,14 +90,59 @@ class Series(NamedTuple):
     test_inputs: Trials | None
     held_out: str = ""
     plain: bool = True
+    files: Files | None = None
 
     def fingerprint(self) -> str:
         """A hash over the data that are trained on."""
         return _fingerprint(self.series, self.inputs)
 
+    def told(self) -> str:
+        """What was read, and what is trained and measured on, in a line."""
+        if self.files is None:
+            return ""
+        if self.files.test is not None:
+            lengths = [len(trial) for trial in as_trials("--test", self.files.test.values)]
+            n = f"{sum(lengths)} rows" if len(lengths) == 1 else f"{len(lengths)} trials"
+            parts = f"all to train, {n} of {self.files.test.source} held out"
+        elif self.plain:
+            n_train, n_test = (
+                sum(map(len, as_trials("--data", part))) for part in (self.series, self.test or [])
+            )
+            parts = f"{n_train} to train, {n_test} held out"
+        else:
+            parts = self.held_out
+        told = [f"data: {self.files.data.told()}; {parts}"]
+        told += [] if self.files.data.dt is None else [f"dt {self.files.data.dt:g}"]
+        told += [] if self.files.inputs is None else [f"inputs: {self.files.inputs.told()}"]
+        return "; ".join(told)
+
 
 @dataclasses.dataclass(frozen=True)
-class Origin:
+class Reading:
+    """How files are to be read, as the command line says it; None where it does not."""
+
+    columns: str | None = None
+    drop: str | None = None
+    time: str | None = None
+    transpose: bool | None = None
+
+    def read(self, path: str, like: Sequence[str] | None = None) -> SeriesFile:
+        """A series or trials; of those that have names the columns of `like`, where there are any."""
+        series = read_series(
+            path,
+            columns=None if self.columns is None else as_keys(self.columns),
+            drop=None if self.drop is None else as_keys(self.drop),
+            time=self.time,
+            transpose=bool(self.transpose),
+            like=like if self.columns is None else None,
+        )
+        if self.transpose is None:
+            series.check_upright()
+        return series
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin(Reading):
     """Where data come from, as the command line names it; paths, or None."""
 
     data: str | None = None
@@ -56,6 +162,9 @@ class Origin:
         if self.system is not None:
             if self.inputs or self.test or self.test_inputs:
                 raise RunError("--system: makes its own data; leave --inputs and --test out")
+            for name in ("columns", "drop", "time", "transpose"):
+                if getattr(self, name) is not None:
+                    raise RunError(f"--{name}: it is for files, and --system makes its own data")
             if self.system not in SYSTEMS:
                 raise RunError(
                     f"--system: got {self.system!r}, allowed are {', '.join(SYSTEMS)}"
@@ -65,7 +174,7 @@ class Origin:
     @property
     def stem(self) -> str:
         """What a run on these data is called."""
-        return self.system or Path(str(self.data)).stem
+        return self.system or split_name(str(self.data))[0].stem
 
     def absolute(self) -> Origin:
         """The same from any folder."""
@@ -78,23 +187,34 @@ class Origin:
         if self.system is not None:
             orbits = [simulate(self.system, _SYSTEM_STEPS, seed=seed) for seed in (0, 1)]
             return Series(orbits[0], None, orbits[1], None)
-        whole = load_array(str(self.data))
-        drives = load_array(self.inputs) if self.inputs else None
-        if self.test:
-            test_inputs = load_array(self.test_inputs) if self.test_inputs else None
-            return Series(whole, drives, load_array(self.test), test_inputs)
-        trials = as_trials("--data", whole)
+        files = self._read_files()
+        drives = None if files.inputs is None else files.inputs.values
+        if files.test is not None:
+            test_inputs = None if files.test_inputs is None else files.test_inputs.values
+            return Series(files.data.values, drives, files.test.values, test_inputs, files=files)
+        trials = as_trials("--data", files.data.values)
         if self.hold_out == 0:
             told = "nothing is held out: the measures are of the training data"
-            return Series(trials, drives, None, None, told, plain=False)
+            return Series(trials, drives, None, None, told, plain=False, files=files)
         where = _place(trials, self.hold_out)
         series, test = _cut(trials, where)
         told, plain = _told(trials, where), len(trials) == 1
         if drives is None:
-            return Series(series, None, test, None, told, plain)
+            return Series(series, None, test, None, told, plain, files)
         drives = inputs_of_trials("--inputs", drives, "--data", trials)
         inputs, held_inputs = _cut(drives, where)
-        return Series(series, inputs, test, held_inputs, told, plain)
+        return Series(series, inputs, test, held_inputs, told, plain, files)
+
+    def _read_files(self) -> Files:
+        """Each file; columns that have names are those of the data, and of the inputs, in the test too."""
+        drives = Reading(transpose=self.transpose)  # columns of theirs stand behind a colon
+        data = self.read(str(self.data))
+        inputs = drives.read(self.inputs) if self.inputs else None
+        columns = None if data.names else self.columns
+        test = dataclasses.replace(self, columns=columns).read(self.test, data.names) if self.test else None
+        names = None if inputs is None else inputs.names
+        test_inputs = drives.read(self.test_inputs, names) if self.test_inputs else None
+        return Files(data, inputs, test, test_inputs)
 
 
 def _fingerprint(series: Trials, inputs: Trials | None) -> str:

@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from ..archives import read_archive
 from ..mapped import open_mapped
 from ..trials import DataError
 
 
 def read_npy(path: Path) -> np.ndarray:
     """The array; one that is large stays on disk."""
-    # Mapped, copy on write: nothing is written, and to compiled code it is an array like any other.
     return open_mapped(path)
 
 
 def read_npz(path: Path, key: str | None) -> np.ndarray:
     """The one array of an archive, or the one that `key` names."""
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        return archive[the_one(path, dict.fromkeys(archive.files, ""), key)]
+    arrays = read_archive(path)
+    return arrays[the_one(path, dict.fromkeys(arrays, ""), key)]
 
 
 def the_one(path: Path, told: Mapping[str, Any], key: str | None) -> str:

@@ -244,11 +244,11 @@ def _follow_each_other(cells: list[str]) -> bool:
 
 
 def _counts_columns(first: list[str], below: list[list[str]], comma: bool) -> bool:
-    """Whether a row without words is 0, 1, 2, ...: what pandas calls the columns of an array."""
+    """Whether a row without words is 0, 1, 2, ...: what pandas calls the columns of an array; or so from another number on."""
     names = first[1:] if first[0] == "" else first
-    if names != [str(i) for i in range(len(names))] or not below:
+    if not (names and below and _follow_each_other(names)):
         return False
-    if first[0] == "":  # above an index
+    if first[0] == "" and names[0] == "0":  # above an index
         return _follow_each_other([row[0] for row in below if row])
     # 0, 1 may as well be the first row of a sine and a cosine.
     parts = [re.search(r"[.,eE]", cell) for row in below for cell in row if _is_number(cell, comma)]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import dataclasses
 import importlib
 import importlib.util
+import io
 import math
 import re
 import sys
@@ -17,6 +20,7 @@ import numpy as np
 from ...measures import Evaluation
 from ...model import Model
 from ..errors import CommandError
+from ..source import Reading
 
 DONE, MISTAKE, DIVERGED, STOPPED = 0, 2, 3, 75
 
@@ -93,6 +97,25 @@ def join_negative(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
+def add_reading(command: argparse.ArgumentParser) -> None:
+    """The flags that say how files are read; `Reading` has them."""
+    command.add_argument(
+        "--columns", metavar="A,B", help="the variables, by name or by number, from 0; else all but a clock"
+    )
+    command.add_argument("--drop", metavar="A,B", help="columns to leave out, by name or number")
+    command.add_argument("--time", metavar="T", help="the column of the times; its steps must be equal")
+    command.add_argument(
+        "--transpose",
+        action=argparse.BooleanOptionalAction,
+        help="files have a row a channel, not a row a time",
+    )
+
+
+def reading(options: argparse.Namespace) -> Reading:
+    """How files are read, as the command line says it."""
+    return Reading(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Reading)})
+
+
 def check_inputs(model: Model, inputs: np.ndarray | None, n_rows: int) -> None:
     """Raise CommandError unless a model has the inputs that it needs."""
     K = model.latent.C.shape[1]
@@ -101,6 +124,13 @@ def check_inputs(model: Model, inputs: np.ndarray | None, n_rows: int) -> None:
     if K and (inputs is None or inputs.shape != (n_rows, K)):
         found = "none" if inputs is None else f"shape {inputs.shape}"
         raise CommandError(f"--inputs: got {found}, expected shape ({n_rows}, {K})")
+
+
+def as_line(names: Sequence[str]) -> str:
+    """Names as the first line of a .csv file."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return line.getvalue()
 
 
 def summary(found: Evaluation) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from ...basics.options import ConfigError
-from ...data import DataError, as_trials, load_array
+from ...data import DataError, as_trials
 from ...observations.base import n_observed
 from ..errors import CommandError
 from ..folder import Run
-from .common import DONE, Add, a_path, check_inputs, print_measures, summary
+from ..source import Reading
+from .common import DONE, Add, a_path, add_reading, check_inputs, print_measures, reading, summary
 
 
 def add_commands(add: Add) -> None:
@@ -18,6 +20,7 @@ def add_commands(add: Add) -> None:
     evaluate = add("evaluate", _evaluate, "measure a run on a series: D_stsp, D_H, PE")
     evaluate.add_argument("run", type=a_path, metavar="RUN")
     evaluate.add_argument("--data", type=a_path, metavar="X", help="held-out series; else the run's own")
+    add_reading(evaluate)
     evaluate.add_argument("--inputs", type=a_path, metavar="S", help="its external inputs")
     evaluate.add_argument("--steps", type=int, metavar="T", help="length of each orbit")
     evaluate.add_argument("--orbits", type=int, metavar="N", help="how many orbits")
@@ -26,13 +29,20 @@ def add_commands(add: Add) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     run = Run.open(options.run)
+    told = ""
     if options.data:
-        X = as_trials("--data", load_array(options.data))
-        inputs = as_trials("--inputs", load_array(options.inputs)) if options.inputs else None
+        series = reading(options).read(options.data, run.names())
+        X = as_trials("--data", series.values)
+        told = f"data: {series.told()}"
+        drives = Reading(transpose=options.transpose)
+        inputs = drives.read(options.inputs, run.names("input_names")).values if options.inputs else None
+        inputs = None if inputs is None else as_trials("--inputs", inputs)
     elif options.inputs:
         raise CommandError(
             "--inputs: they belong to --data, and there is none; the run's own series has its own"
         )
+    elif reading(options) != Reading():
+        raise CommandError("--columns, --drop, --time, --transpose: they belong to --data, and there is none")
     else:
         test, test_inputs = run.test_data()
         X, inputs = [test], None if test_inputs is None else [test_inputs]
@@ -60,5 +70,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(summary(found)))
     else:
+        if told:
+            print(told, file=sys.stderr)
         print_measures(found)
     return DONE

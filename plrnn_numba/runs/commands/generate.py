@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ...basics.sizes import check_memory
-from ...data import load_array
 from ...model import predict
 from ...observations.base import n_observed
+from ..checkpoints import written_whole
 from ..errors import CommandError
 from ..folder import Run
-from .common import DIVERGED, DONE, Add, a_path, check_inputs
+from ..source import Reading
+from .common import DIVERGED, DONE, Add, a_path, as_line, check_inputs
 
 # As many digits as give the same number when they are read.
 _EXACT = {"float32": "%.9g", "float64": "%.17g"}
@@ -59,7 +60,9 @@ def _generate(options: argparse.Namespace) -> int:
             ) from None
         if len(start) != N or not np.isfinite(start).all():
             raise CommandError(f"--start: got {options.start!r}, expected {N} finite numbers")
-    inputs = np.asarray(load_array(options.inputs)) if options.inputs else None
+    inputs = None
+    if options.inputs:
+        inputs = np.asarray(Reading().read(options.inputs, run.names("input_names")).values)
     check_inputs(model, inputs, options.steps)
     n_numbers = options.steps * (len(model.latent.A) + N + model.latent.C.shape[1])
     check_memory({"--steps": (options.steps, n_numbers * model.latent.A.itemsize)})
@@ -67,9 +70,11 @@ def _generate(options: argparse.Namespace) -> int:
         orbit = predict(model, start, options.steps, inputs, dtype=options.dtype)
     except ValueError as error:  # a start that the model's precision cannot hold
         raise CommandError(f"--start: {error}") from None
-    if out.suffix.lower() == ".npy":
-        np.save(out, orbit)
-    else:
-        header = ",".join(f"x{i + 1}" for i in range(N))
-        np.savetxt(out, orbit, delimiter=",", header=header, comments="", fmt=_EXACT[orbit.dtype.name])
+    with written_whole(out) as file:
+        if out.suffix.lower() == ".npy":
+            np.save(file, orbit)
+        else:
+            header = as_line(run.names() or [f"x{i + 1}" for i in range(N)])
+            exact = _EXACT[orbit.dtype.name]
+            np.savetxt(file, orbit, delimiter=",", header=header, comments="", fmt=exact, encoding="utf-8")
     return DIVERGED if not np.isfinite(orbit).all() else DONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import signal
@@ -20,7 +21,9 @@ from ..errors import CommandError, RunError
 from ..folder import Run
 from ..source import Origin, Series
 from ..training import create, train
-from .common import DIVERGED, DONE, STOPPED, Add, a_path, print_measures, summary
+from .common import DIVERGED, DONE, STOPPED, Add, a_path, add_reading, print_measures, summary
+
+_LONGEST_NAME = 245  # bytes: of the 255 that a folder's may have some are for a number
 
 
 def add_commands(add: Add) -> None:
@@ -30,10 +33,19 @@ def add_commands(add: Add) -> None:
         "config", nargs="?", type=a_path, metavar="CONFIG", help=".json or .toml; else a clipped shPLRNN"
     )
     source = command.add_mutually_exclusive_group()
-    source.add_argument("--data", type=a_path, metavar="X", help=".npy, .npz, .csv, or a folder of trials")
+    source.add_argument(
+        "--data",
+        type=a_path,
+        metavar="X",
+        help="a file or a folder of trials: .npy, .npz (X.npz:NAME), .csv, .tsv, .txt, .mat, .parquet, .edf",
+    )
     source.add_argument("--system", metavar="NAME", help="make data of: " + ", ".join(SYSTEMS))
+    add_reading(command)
     command.add_argument(
-        "--inputs", type=a_path, metavar="S", help="external inputs, in the form of the data"
+        "--inputs",
+        type=a_path,
+        metavar="S",
+        help="external inputs, in the form of the data; X.csv:A,B are columns of a file",
     )
     command.add_argument(
         "--test", type=a_path, metavar="X_TEST", help="held-out series; else the data's last part"
@@ -179,29 +191,37 @@ def _start(options: argparse.Namespace) -> tuple[Run, Trainer]:
         apply_changes(given, options.set)
     config = Config.from_dict(given)
     trainer = _trainer(loaded, config)
-    if not options.quiet:
-        if not loaded.plain:
-            print(f"plrnn-numba: {loaded.held_out}", file=sys.stderr)
-        if "," in trainer.measured_on:
-            print(f"plrnn-numba: measured on {trainer.measured_on}", file=sys.stderr)
-    source = {
+    source: dict[str, Any] = {
         "options": dataclasses.asdict(origin.absolute()),
         "fingerprint": loaded.fingerprint(),
         "measured_on": trainer.measured_on,
     }
-    return create(folder, config, *trainer.validation, source), trainer
+    if loaded.files is not None:
+        source["data"] = loaded.files.to_dict()
+    run = create(folder, config, *trainer.validation, source)
+    if not options.quiet:
+        if loaded.files is not None:
+            print(loaded.told(), file=sys.stderr)
+        if "," in trainer.measured_on:
+            print(f"plrnn-numba: measured on {trainer.measured_on}", file=sys.stderr)
+    return run, trainer
 
 
 def _trainer(loaded: Series, config: Config) -> Trainer:
-    """A training on what was loaded; a mistake in the part that is held out says which part that is."""
+    """A training on what was loaded; a mistake in the data says the column's name, and which part is held out."""
+    naming: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if loaded.files is not None:
+        loaded.files.check_complete(config.missing)
+        naming = loaded.files.naming_columns()
     try:
-        return Trainer(
-            loaded.series,
-            config,
-            loaded.inputs,
-            validation=loaded.test,
-            validation_inputs=loaded.test_inputs,
-        )
+        with naming:
+            return Trainer(
+                loaded.series,
+                config,
+                loaded.inputs,
+                validation=loaded.test,
+                validation_inputs=loaded.test_inputs,
+            )
     except DataError as error:
         message = str(error)
         if loaded.held_out and (message.startswith("validation") or "longest trial" in message):
@@ -223,7 +243,19 @@ def _resume(options: argparse.Namespace) -> tuple[Run, Trainer]:
     """A run that was stopped: its own configuration and data, and its last checkpoint."""
     if options.out is None:
         raise CommandError("--resume: needs --out RUN, the run to go on with")
-    for name in ("config", "data", "system", "inputs", "test", "test_inputs", "hold_out"):
+    for name in (
+        "config",
+        "data",
+        "system",
+        "inputs",
+        "test",
+        "test_inputs",
+        "hold_out",
+        "columns",
+        "drop",
+        "time",
+        "transpose",
+    ):
         if getattr(options, name) is not None:
             raise CommandError(f"--resume: the run has its own {name}; leave it out")
     if options.set:
@@ -262,6 +294,7 @@ def _run_folder(options: argparse.Namespace, origin: Origin) -> Path:
     if options.out:
         return Path(options.out)
     name = f"{origin.stem}-{Path(options.config).stem}" if options.config else origin.stem
+    name = os.fsencode(name)[:_LONGEST_NAME].decode(errors="ignore") or "run"
     number, folder = 1, Path("runs") / name
     while folder.exists():
         number += 1
