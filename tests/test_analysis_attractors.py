@@ -233,9 +233,10 @@ def test_a_slow_spiral_is_one_attractor(modulus, border):
 
 @pytest.mark.needs_speed
 def test_a_slow_spiral_beside_a_near_border_is_one_attractor():
-    """For 46,000 steps the orbits cross the border."""
+    """For tens of thousands of steps the orbits cross the border, beyond which hardly anything is different."""
     starts = np.random.default_rng(0).standard_normal((6, 2))
-    found = analysis.basins(spiral(0.9999, 0.01), starts)
+    hinge = spiral(0.9999, 0.01)
+    found = analysis.basins(hinge._replace(B=1e-4 * hinge.B), starts)
     assert found.labels.tolist() == [0] * 6
     assert found.steps.max() > 15_000
 
@@ -273,7 +274,7 @@ def test_two_chaotic_bands_a_gap_apart_are_two(gap):
 
 @pytest.mark.needs_speed
 def test_an_orbit_that_wanders_long_and_falls_into_a_point_is_no_chaotic_attractor():
-    """A tent with a hole of 1e-5: orbits wander for tens of thousands of steps, then fall to -5."""
+    """A tent with a hole: orbits wander for tens of thousands of steps, then fall to -5."""
     a = 2 + 1e-4
     left = -1 / (a - 1)
     hinge = piecewise_linear([-2.0, 0.0], [0.5, a, -a], 1 - 2 * a)
@@ -283,14 +284,12 @@ def test_an_orbit_that_wanders_long_and_falls_into_a_point_is_no_chaotic_attract
     assert set(found.kinds) == {"fixed point"}
     assert found.labels.tolist() == [0] * 12
     assert found.steps.max() > 15_000  # beyond what was thrown away and looked at
-    # Where some have fallen and others have not, these are said, and are no attractor.
-    with pytest.warns(RuntimeWarning, match="have not settled"):
-        some = analysis.basins(
-            hinge, starts, transient=1000, n_steps=1000, max_steps=int(np.median(found.steps))
-        )
+    # Where some have fallen and one has not, it is said, and is no attractor.
+    longest = int(np.sort(found.steps)[-2]) + 3000
+    with pytest.warns(RuntimeWarning, match="basins: 1 of 12 orbits have not settled"):
+        some = analysis.basins(hinge, starts, max_steps=longest)
     assert some.kinds == ["fixed point"]
-    assert some.n_unsettled > 0
-    assert some.counts.sum() + some.n_unsettled == 12
+    assert (some.counts.tolist(), some.n_unsettled) == ([11], 1)
 
 
 LINES = {
@@ -326,8 +325,8 @@ def test_a_continuum_is_one_and_is_said_to_be_one(name, scale):
     assert "continuum" in repr(found)
 
 
-@pytest.mark.parametrize("name, angle", [("ALRNN", None), ("AL spiral", 0.5)])
-def test_a_fixed_point_where_borders_meet_is_one(name, angle):
+@pytest.mark.parametrize("angle", [None, 0.5])
+def test_a_fixed_point_where_borders_meet_is_one(angle):
     """Without a bias the origin lies on every border, and no neighbourhood of it in one region."""
     L = np.diag([0.9, 0.6]) if angle is None else 0.9 * rotation(angle)
     hinge = hinge_of(L, [[0.05, -0.1], [0.1, 0.05]], np.eye(2))
@@ -360,7 +359,7 @@ def test_cycles_that_are_mirror_images_are_two_and_are_those_that_the_search_fin
 
 def test_a_start_on_an_unstable_point_stays_there_and_is_told():
     found = analysis.basins(piecewise_linear([-1.0, 1.0], [0.5, 1.5, 0.5], -1.5), [[0.0], [0.1], [-0.1]])
-    assert found.labels.tolist() == [1, 2, 0] or sorted(found.labels) == [0, 1, 2]
+    assert sorted(found.labels) == [0, 1, 2]
     assert found.cycles[found.labels[0]].stability == "repelling"
     assert found.cycles[found.labels[1]].stability == "stable"
 
@@ -447,3 +446,249 @@ def test_basins_of_random_maps_are_where_long_orbits_end():
                 assert np.abs(points - end).max(axis=1).min() < 1e-6 * (1 + np.abs(points).max())
                 n_exact += 1
     assert n_exact > 60
+
+
+# --- bifurcations ----------------------------------------------------------------------------------
+
+
+def skew_tent(a, b, mu):
+    """mu + a z below 0, mu + b z above."""
+    return piecewise_linear([0.0], [a, b], mu)
+
+
+def told(found):
+    return sorted((e.kind, e.period, e.bifurcation) for e in found.events)
+
+
+GRIDS = {
+    "8": np.linspace(-1, 1, 8),
+    "21, on the border": np.arange(-10, 11) / 10.0,
+    "2": np.array([-0.3, 1.0]),
+    "uneven": np.array([-1.0, -0.5, 0.001, 0.9]),
+}
+
+# (a, b): what happens to fixed points and 2-cycles of the skew tent as mu goes through 0, by the theory of Feigin.
+COLLISIONS = {
+    (0.5, -0.5): [("crosses a border", 1, "border collision (persistence)")],
+    (0.5, 0.9): [("crosses a border", 1, "border collision (persistence)")],
+    (2.0, 3.0): [("crosses a border", 1, "border collision (persistence)")],
+    (0.5, 1.5): [("vanishes", 1, "border collision (non-smooth fold)")] * 2,
+    (2.0, -0.5): [("appears", 1, "border collision (non-smooth fold)")] * 2,
+    (0.5, -1.5): [
+        ("appears", 2, "border collision (with period 1)"),
+        ("changes stability", 1, "border collision (change of stability)"),
+    ],
+    (-0.5, -3.0): [
+        ("changes stability", 1, "border collision (change of stability)"),
+        ("vanishes", 2, "border collision (with period 1)"),
+    ],
+    (2.0, -3.0): [
+        ("appears", 1, "border collision (non-smooth fold)"),
+        ("appears", 1, "border collision (non-smooth fold)"),
+        ("appears", 2, "border collision (with period 1)"),
+    ],
+}
+
+
+@pytest.mark.parametrize("slopes", list(COLLISIONS), ids=str)
+@pytest.mark.parametrize("grid", list(GRIDS))
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_the_border_collisions_of_a_skew_tent_have_their_names_and_their_place(slopes, grid, scale):
+    mu = scale * GRIDS[grid]
+    found = analysis.follow([skew_tent(*slopes, m) for m in mu], parameters=mu, max_period=2)
+    assert told(found) == COLLISIONS[slopes]
+    np.testing.assert_allclose([e.parameter for e in found.events], 0.0, atol=1e-12 * scale)
+    # And by a function of the parameter, and backwards.
+    again = analysis.follow(lambda m: skew_tent(*slopes, m), parameters=mu, max_period=2)
+    assert told(again) == told(found)
+    back = analysis.follow([skew_tent(*slopes, m) for m in mu[::-1]], parameters=mu[::-1], max_period=2)
+    swapped = {"appears": "vanishes", "vanishes": "appears"}
+    assert told(back) == sorted((swapped.get(kind, kind), *rest) for kind, *rest in told(found))
+    np.testing.assert_allclose([e.parameter for e in back.events], 0.0, atol=1e-12 * scale)
+
+
+@pytest.mark.parametrize("n", [2, 7, 11])
+@pytest.mark.parametrize(
+    "family, ends, where, name",
+    [
+        (lambda p: hinge_of(np.diag([p, 0.5])), (0.5, 1.5), 1.0, "fold (multiplier +1)"),
+        (
+            lambda p: hinge_of(np.diag([p, 0.5]), h=[1.0, 0.0]),
+            (0.5, 1.5),
+            1.0,
+            "fold (multiplier +1) at infinity",
+        ),
+        (lambda p: hinge_of(np.diag([-p, 0.5]), h=[1.0, 1.0]), (0.5, 1.5), 1.0, "flip (multiplier -1)"),
+        (lambda p: hinge_of(p * rotation(0.4), h=[1.0, 1.0]), (0.8, 1.2), 1.0, "centre (complex pair)"),
+        (lambda p: hinge_of(p * p * rotation(0.4), h=[1.0, 1.0]), (0.8, 2.8), 1.0, "centre (complex pair)"),
+        (
+            lambda p: hinge_of(np.diag([1e-8 * p, 0.5]) - np.eye(2), h=[1.0, 1.0]),
+            (-1e6, 1e6),
+            0.0,
+            "flip (multiplier -1)",
+        ),
+        (
+            lambda p: hinge_of(np.diag([-1e8 * p, 0.5]), h=[1.0, 1.0]),
+            (0.0, 3e-8),
+            1e-8,
+            "flip (multiplier -1)",
+        ),
+    ],
+)
+def test_multipliers_of_a_linear_map_that_cross_the_unit_circle(family, ends, where, name, n):
+    values = np.linspace(*ends, n)
+    found = analysis.follow(family, parameters=values)
+    assert {e.bifurcation for e in found.events} == {name}
+    span = ends[1] - ends[0]
+    np.testing.assert_allclose([e.parameter for e in found.events], where, atol=1e-9 * span)
+    if "infinity" not in name:
+        assert len(found.branches) == 1
+        assert len(found.branches[0].cycles) == n
+        assert len(found.events) == 1
+        assert found.events[0].kind == "changes stability"
+        assert found.events[0].detail.startswith("stable to ") or ends == (-1e6, 1e6)
+
+
+def border_normal_form(left, right, mu):
+    """The normal form of a border collision in the plane: (trace, determinant) on each side of x = 0."""
+    (tl, dl), (tr, dr) = left, right
+    return hinge_of([[tl, 1.0], [-dl, 0.0]], [[tr - tl], [dl - dr]], [[1.0, 0.0]], [0.0], [mu, 0.0])
+
+
+@pytest.mark.parametrize(
+    "left, right, expected",
+    [
+        ((0.5, 0.3), (-0.5, 0.4), [("crosses a border", 1, "border collision (persistence)")]),
+        ((0.5, 0.3), (0.5, 1.4), [("changes stability", 1, "border collision (change of stability)")]),
+        ((0.5, 0.3), (2.5, 0.4), [("vanishes", 1, "border collision (non-smooth fold)")] * 2),
+        ((2.5, 0.4), (0.5, 0.3), [("appears", 1, "border collision (non-smooth fold)")] * 2),
+    ],
+)
+def test_the_border_collision_normal_form_of_the_plane(left, right, expected):
+    """1 - trace + determinant has one sign on both sides where the fixed point persists."""
+    for values in (np.linspace(-0.7, 1.0, 6), 1e-8 * np.linspace(-0.7, 1.0, 6), np.array([-1e8, 2e8])):
+        found = analysis.follow(lambda mu: border_normal_form(left, right, mu), parameters=values)
+        assert told(found) == expected
+        np.testing.assert_allclose([e.parameter for e in found.events], 0, atol=1e-12 * np.abs(values).max())
+
+
+def test_a_spiral_loses_its_stability_as_its_determinant_passes_one():
+    values = np.linspace(0.5, 1.4, 5)
+    found = analysis.follow(lambda d: border_normal_form((0.5, 0.3), (0.5, d), 1.0), parameters=values)
+    assert told(found) == [("changes stability", 1, "centre (complex pair)")]
+    assert found.events[0].parameter == pytest.approx(1.0, abs=1e-11)
+    assert found.events[0].detail == "stable to repelling"
+
+
+@pytest.mark.parametrize("n", [2, 5, 10, 24])
+def test_a_cycle_that_crosses_a_border_on_its_way_is_one_branch(n):
+    """The upper point of a cycle of period 2 crosses a second kink, at 1."""
+    values = np.linspace(0.2, 1.7, n)
+
+    def family(mu):
+        return piecewise_linear([0.0, 1.0], [0.4, -1.6, -0.2], mu)
+
+    found = analysis.follow(family, parameters=values, max_period=2)
+    # y = mu + 0.4 x > 0 and x = mu - 1.6 y < 0 give y = 1.4 mu / 1.64, which reaches 1; x reaches 0 at mu = 1.75.
+    crossing = [e for e in found.events if e.period == 2]
+    assert [(e.kind, e.bifurcation, e.detail) for e in crossing] == [
+        ("crosses a border", "border collision (persistence)", "stable to stable")
+    ]
+    assert crossing[0].parameter == pytest.approx(1.64 / 1.4, abs=1e-12)
+    assert [len(b.cycles) for b in found.branches] == [n, n]
+
+
+def test_a_flip_of_a_cycle_of_period_two():
+    """Of mu + a z, mu + b z the 2-cycle has the multiplier a b: -1 where a = 1 / 3, b = -3."""
+    values = np.linspace(0.2, 0.5, 8)
+    found = analysis.follow(lambda a: skew_tent(a, -3.0, 1.0), parameters=values, max_period=2)
+    assert [(e.kind, e.bifurcation) for e in found.events if e.period == 2] == [
+        ("changes stability", "flip (multiplier -1)")
+    ]
+    assert next(e for e in found.events if e.period == 2).parameter == pytest.approx(1 / 3, abs=1e-12)
+
+
+def test_two_hinges_in_one_plane_are_one_border():
+    """|z| as phi(z) + phi(-z): both hinges are 0 at once."""
+    values = np.linspace(-1, 1, 6)
+    found = analysis.follow(
+        lambda mu: hinge_of([[0.0]], [[0.5, -0.3]], [[1.0], [-1.0]], [0.0, 0.0], [mu]), parameters=values
+    )
+    assert told(found) == [("crosses a border", 1, "border collision (persistence)")]
+
+
+def test_many_borders_between_two_models_are_each_told():
+    kinks = np.arange(10.0)
+    slopes = np.where(np.arange(11) % 2 == 0, 0.5, 0.3)
+    found = analysis.follow(lambda mu: piecewise_linear(kinks, slopes, mu), parameters=[-1.0, 8.0])
+    assert told(found) == [("crosses a border", 1, "border collision (persistence)")] * 10
+    # z = F(z) at kink k: mu is k less what the slopes have added.
+    expected = [k - slopes[1 : int(k) + 1].sum() for k in kinks]
+    np.testing.assert_allclose(sorted(e.parameter for e in found.events), expected, atol=1e-12)
+
+
+def test_a_cycle_that_one_search_has_missed_does_not_vanish():
+    models = [skew_tent(0.5, -1.5, mu) for mu in (0.5, 1.0, 2.0)]
+    search = analysis.bifurcations.cycles
+    for missed in range(3):
+        numbers = iter(range(3))
+
+        def forgetful(hinge, max_period, numbers=numbers, missed=missed, **options):
+            found = search(hinge, max_period, **options)
+            return found if next(numbers) != missed else type(found)(found.found[:1], frozenset(), {}, {})
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(analysis.bifurcations, "cycles", forgetful)
+            found = analysis.follow(models, max_period=2)
+        assert found.events == ()
+        assert [len(b.cycles) for b in found.branches] == [3, 3]
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**32 - 1))
+def test_between_two_models_the_cycles_change_where_and_as_it_is_told(seed):
+    """Against brute force: all cycles just before, and just after each event, which are found anew."""
+    rng = np.random.default_rng(seed)
+    one, two = (pl.to_hinge(random_clipped(rng, 2, 2)) for _ in range(2))
+    line = [pl.Hinge(*((1 - s) * a + s * b for a, b in zip(one, two))) for s in np.linspace(0, 1, 4)]
+    found = analysis.follow(line, parameters=np.linspace(0, 1, 4), max_period=2)
+    counts = [len(s) for s in found.sets]
+    for i in range(3):
+        born = sum(e.kind == "appears" for e in found.events if e.after == i)
+        gone = sum(e.kind == "vanishes" for e in found.events if e.after == i)
+        assert counts[i + 1] == counts[i] + born - gone
+    places = sorted(e.parameter for e in found.events)
+    assert np.isfinite(places).all()
+    for e in found.events:
+        assert e.bifurcation
+        if min((abs(e.parameter - p) for p in places if abs(e.parameter - p) > 1e-9), default=1.0) < 1e-4:
+            continue
+        around = [
+            analysis.cycles(pl.Hinge(*((1 - s) * a + s * b for a, b in zip(one, two))), 2)
+            for s in (e.parameter - 1e-6, e.parameter + 1e-6)
+        ]
+        before, after = ({c.key(): c.n_unstable for c in s if c.period == e.period} for s in around)
+        assert before != after
+        if "fold" in e.bifurcation:
+            assert abs(len(before) - len(after)) == 2
+        if "persistence" in e.bifurcation or "change of stability" in e.bifurcation:
+            assert len(before) == len(after)
+            assert before.keys() != after.keys()
+
+
+def test_models_of_different_hinges_are_paired_by_distance():
+    one = piecewise_linear([0.0], [0.5, 0.5], 1.0)
+    two = piecewise_linear([0.0, 1.0], [-1.5, -1.5, 0.4], 1.0)
+    found = analysis.follow([one, two, one])
+    assert len(found.branches) == 1 or {e.kind for e in found.events} == {"appears", "vanishes"}
+    assert all(math.isnan(e.parameter) and e.bifurcation == "" for e in found.events)
+
+
+def test_parameters_that_do_not_fit_are_named():
+    one = skew_tent(0.5, 0.5, 1.0)
+    with pytest.raises(ValueError, match="parameters: got 3, expected 2 finite numbers, one for each model"):
+        analysis.follow([one, one], parameters=[0.0, 1.0, 2.0])
+    with pytest.raises(ValueError, match="parameters: got 2, expected 2 finite numbers"):
+        analysis.follow([one, one], parameters=[0.0, np.nan])
+    with pytest.raises(ValueError, match="parameters: got None, expected those of the models"):
+        analysis.follow(lambda p: one)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +30,9 @@ _DEFECTIVE = 1e7  # condition of eigenvectors beyond which neutral directions ar
 _FIRST_CHUNK, _CHUNK = 64, 1024  # steps between two looks at an orbit, at first and at most
 _REPEATED = 100  # symbols that a period must explain, at least
 _APART = 3.0  # two sets are two where their points lie further apart than so many times each set's own
+_PARTS = 8  # of a stretch, over which an orbit that is said to converge must do so from each to the next
+_RESOLUTION = 1e-6  # of their extent, below which two sets are not told apart
+_MOST_SETS = 30  # aperiodic sets that are told apart; where there are more, there is one for each start
 _GROWTH = 10.0  # an orbit whose tangent vectors grew by e to this power is chaotic
 
 
@@ -146,7 +151,9 @@ class _Trap(NamedTuple):
         if found is None:
             return None
         centre, end = found
-        length = float(np.linalg.norm(self.to_y @ (z - centre)))
+        y = self.to_y @ (z - centre)
+        largest = float(np.abs(y).max()) or 1.0
+        length = largest * float(np.linalg.norm(y / largest))
         point = centre
         for (J, v), pattern, reach in zip(self.maps, self.itinerary, self.reach):
             u = hinge.C @ point + hinge.d
@@ -199,13 +206,16 @@ def _trap_of(hinge: Hinge, itinerary: np.ndarray) -> _Trap | None:
     if n and np.linalg.cond(V) > _DEFECTIVE:
         return None
     # |R w| does not grow under D: R^H R = 1 + D^H D + D^2H D^2 + ...
-    R = (
-        np.zeros((0, 0))
-        if n == M
-        else np.linalg.cholesky(solve_discrete_lyapunov(D.conj().T, np.eye(M - n))).conj().T
-    )
-    to_state = np.hstack([basis[:, :n] @ V, basis[:, n:] @ np.linalg.inv(R)])
-    to_y = np.linalg.inv(to_state)
+    R = np.zeros((0, 0))
+    try:
+        if n < M:
+            R = np.linalg.cholesky(solve_discrete_lyapunov(D.conj().T, np.eye(M - n))).conj().T
+        to_state = np.hstack([basis[:, :n] @ V, basis[:, n:] @ np.linalg.inv(R)])
+        to_y = np.linalg.inv(to_state)
+    except np.linalg.LinAlgError:
+        return None
+    if np.linalg.norm(to_y @ P @ to_state, 2) > 1 + 1e-7:
+        return None  # rounding has the last word
     shift = to_y @ q
     contracting = np.linalg.solve(np.eye(M - n) - R @ D @ np.linalg.inv(R), shift[n:])
     reach = np.array([np.linalg.norm(hinge.C @ G @ to_state, axis=1) for G in partial])
@@ -241,19 +251,13 @@ class _Settling:
         self.left: list[np.ndarray] = []  # stretches of orbits that wandered, and settled in the end
         self._traps: dict[bytes | int | None, tuple[_Trap | None, Cycle | None]] = {}
 
-    def follow(self, start: np.ndarray) -> _End:
-        """Let an orbit run until it is known where it belongs."""
+    def follow(self, start: np.ndarray, compare: bool = True) -> _End:
+        """Let an orbit run until it is known where it belongs; or to the end, if it is not to be compared with others before."""
         early, late = self.transient, self.max_steps - self.n_steps
-        looked, stretches = (
-            False,
-            [_Stretch(t, self.n_steps, len(start)) for t in (early, (early + late) // 2, late)],
-        )
-        t, z, n, size = (
-            0,
-            start,
-            _FIRST_CHUNK,
-            0.0,
-        )  # the size of the orbit: how far it has come from its start
+        looked = not compare
+        stretches = [_Stretch(t, self.n_steps) for t in (early, (early + late) // 2, late)]
+        t, z, n = 0, start, _FIRST_CHUNK
+        size = 0.0  # of the orbit: how far it has come from its start
         while t < self.max_steps:
             states = orbit(self.hinge, z, min(n, self.max_steps - t) + 1)
             if not np.isfinite(states[-1]).all():
@@ -278,6 +282,8 @@ class _Settling:
         if not _is_same_set(middle, last):
             return _End("unsettled", None, last[:0], None, t)
         known = self._known_set(last)
+        if known is None and len(self.sets) == _MOST_SETS:
+            return _End("rest", None, last[-1:], None, t)
         if known is None:
             known = len(self.sets)
             self.sets.append(last)
@@ -296,6 +302,10 @@ class _Settling:
         """Where the family of a neutral end meets borders."""
         trap, _ = self._traps[end.key]
         return np.zeros((0, len(self.hinge.h))) if trap is None else trap.borders(self.hinge, end.points[0])
+
+    def was_left(self, end: _End) -> bool:
+        """Whether it is a set that some orbit has wandered in, and left: no attractor."""
+        return end.kind == "set" and any(_is_same_set(end.points, states) for states in self.left)
 
     def _known_set(self, states: np.ndarray) -> int | None:
         return next((i for i, known in enumerate(self.sets) if _is_same_set(known, states)), None)
@@ -332,33 +342,35 @@ class _Settling:
         self, states: np.ndarray, patterns: np.ndarray, t: int, size: float, attracts: bool
     ) -> _End | None:
         """An orbit that repeats itself to the last bit, or that comes to a border, where nothing can be proven."""
-        backwards = np.abs(states[-2 : -2 - self.max_period : -1] - states[-1]).max(axis=1)
-        near = np.flatnonzero(backwards <= self.tolerance * size)
+        back = np.abs(states[-2 : -2 - self.max_period : -1] - states[-1]).max(axis=1)
+        near = np.flatnonzero(back <= (0 if back.min() == 0 else self.tolerance * size))
         if not len(near):
             return None
         period = int(near[0]) + 1
         points = states[-period:]
-        if backwards[near[0]] > 0:
-            if not attracts or len(states) < 2 * period + 2:
-                return None
-            # How far it has still to go, if its steps go on shrinking at the rate of this stretch.
-            before, now = np.abs(states[period] - states[0]).max(), backwards[near[0]]
-            rate = (now / before) ** (period / (len(states) - 1 - period)) if before > 0 else 1.0
-            if rate >= 1 or now / (1 - rate) > self.tolerance * size:
-                return None
         room = 10 * self.tolerance * size * np.abs(self.hinge.C).sum(axis=1)
         inputs = points @ self.hinge.C.T + self.hinge.d
-        if backwards[near[0]] > 0 and (np.abs(inputs) > room).all():
-            return None  # no border is near: the orbit's own itinerary tells, in time
+        if back[near[0]] > 0:
+            no_border = (np.abs(inputs) > room).all()  # then the orbit's own itinerary tells, in time
+            if no_border or not attracts or not self._converges(states, period, size):
+                return None
         for pattern in (patterns[-period:], inputs > room):
             cycle = make_cycle(self.maps, pattern)
-            if (
-                cycle is not None
-                and cycle.period == period
-                and _gap(cycle.points, points) <= 10 * self.tolerance * size
-            ):
+            same = cycle is not None and cycle.period == period
+            if cycle is not None and same and _gap(cycle.points, points) <= 10 * self.tolerance * size:
                 return _End("cycle", _key(cycle.itinerary), cycle.points, cycle, t)
         return _End("points", None, points, None, t)
+
+    def _converges(self, states: np.ndarray, period: int, size: float) -> bool:
+        """Whether the way made in a period shrinks, throughout a stretch of many, so that little is left of it."""
+        ways = np.abs(states[period:] - states[:-period]).max(axis=1)
+        length = len(ways) // _PARTS
+        if length < 2 * period:
+            return False
+        parts = ways[-_PARTS * length :].reshape(_PARTS, length).max(axis=1)
+        rate = (parts[-1] / parts[0]) ** (period / ((_PARTS - 1) * length))
+        left = parts[-1] / (1 - rate) if rate < 1 else math.inf
+        return bool((np.diff(parts) < 0).all() and left <= self.tolerance * size)
 
 
 def _gap(points: np.ndarray, others: np.ndarray) -> float:
@@ -369,7 +381,7 @@ def _gap(points: np.ndarray, others: np.ndarray) -> float:
 class _Stretch:
     """The states of an orbit from one step on, as far as they have come."""
 
-    def __init__(self, first: int, n: int, M: int):
+    def __init__(self, first: int, n: int):
         self._first, self._n = first, n
         self._parts: list[np.ndarray] = []
 
@@ -403,10 +415,12 @@ def _is_same_set(A: np.ndarray, B: np.ndarray) -> bool:
     There is no scale in it: of two circles that a gap of a hundredth parts, points of one lie as near to the other as
     the gap, and much nearer to their own.
     """
+    extent = float(np.ptp(np.concatenate([A, B]), axis=0).max()) or 1.0
+    A, B = (A - A[0]) / extent, (B - A[0]) / extent
     half = len(A) // 2, len(B) // 2
     trees = cKDTree(A[: half[0]]), cKDTree(B[: half[1]])
     for tree, own, other in ((trees[0], A[half[0] :], B[half[1] :]), (trees[1], B[half[1] :], A[half[0] :])):
-        if np.median(tree.query(other)[0]) > _APART * np.median(tree.query(own)[0]):
+        if np.median(tree.query(other)[0]) > max(_APART * np.median(tree.query(own)[0]), _RESOLUTION):
             return False
     return True
 
@@ -490,6 +504,9 @@ def basins(
     order = np.lexsort(states.T[::-1])
     with np.errstate(all="ignore"):
         ends = [settling.follow(states[i]) for i in order]
+        for n, i in enumerate(order):  # taken to stay in a set that others have left since
+            if settling.was_left(ends[n]) and ends[n].step < settling.max_steps:
+                ends[n] = settling.follow(states[i], compare=False)
     groups = _grouped(settling, ends)
     labels, steps = np.full(len(states), UNSETTLED), np.zeros(len(states), int)
     steps[order] = [end.step for end in ends]
@@ -539,19 +556,21 @@ def _grouped(settling: _Settling, ends: list[_End]) -> list[_Group]:
                 and _gap(other.points, end.points) <= near
             )
         by_key.setdefault((end.kind, key), []).append(i)
-    groups, circles = [], []
+    groups: list[_Group] = []
+    circles: list[_Group] = []
     for (kind, _), members in by_key.items():
         end = ends[members[0]]
         if kind in ("cycle", "points"):
             name = "fixed point" if len(end.points) == 1 else "cycle"
             groups.append(_Group(members, name, len(end.points), end.points, end.cycle))
-        # Where an orbit has wandered in it and left, it is no attractor.
-        if kind == "set" and not any(_is_same_set(end.points, states) for states in settling.left):
+        if kind == "set" and not settling.was_left(end):
             group = _Group(members, _kind_of_set(settling, end.points), 0, end.points, None)
             (circles if group.kind == "quasi-periodic" else groups).append(group)
-    if len(circles) > 2 and all(len(group.members) == 1 for group in circles):
-        members = [group.members[0] for group in circles]  # each start has a circle of its own
-        points = np.concatenate([group.points[-1:] for group in circles])
+    rest = by_key.get(("rest", None), [])
+    if rest or (len(circles) > 2 and all(len(group.members) == 1 for group in circles)):
+        # Each start has a circle of its own.
+        members = sorted([*rest, *(i for group in circles for i in group.members)])
+        points = np.concatenate([ends[i].points[-1:] for i in members])
         circles = [_Group(members, "continuum", 0, points, None)]
     families = [members for (kind, _), members in by_key.items() if kind == "continuum"]
     for members in _joined(settling, ends, families):
@@ -561,10 +580,12 @@ def _grouped(settling: _Settling, ends: list[_End]) -> list[_Group]:
 
 
 def _kind_of_set(settling: _Settling, points: np.ndarray) -> str:
-    n = 2 * settling.n_steps
-    largest = lyapunov_spectrum(settling.hinge, points[-1], n, k=1, transient=min(1000, n))
+    n = 4 * settling.n_steps
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        largest = lyapunov_spectrum(settling.hinge, points[-1], n, k=1, transient=min(1000, n))
     growth, error = n * float(largest.exponents[0]), n * float(largest.errors[0])
-    if growth > max(_GROWTH, 3 * error):
+    if growth > max(_GROWTH, 2 * error):
         return "chaotic"
     return "long cycle" if growth < -_GROWTH else "quasi-periodic"
 
