@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ..basics.checks import as_integer, as_rng, renamed
 from ..basics.records import check_shapes, record
 from ..models.base import Hinge, Latent
-from .hinge import as_hinge, orbit
+from .hinge import as_hinge, hold_inputs, length_scale, orbit, repeated
 
 
 class _Groups(NamedTuple):
@@ -181,8 +181,9 @@ def is_bounded(
     n_starts: int = 200,
     n_steps: int = 20_000,
     seed: int | np.random.Generator = 0,
+    inputs: ArrayLike | None = None,
 ) -> Boundedness:
-    """Whether all orbits stay bounded, as far as it can be told, without inputs.
+    """Whether all orbits stay bounded, as far as it can be told.
 
     'yes' is proven: where the hinges' growth cancels, as in a clipped model, and the linear part contracts (see
     `absorbing_box`). 'no' is shown by an orbit that left the finite numbers. Where neither is found the answer is
@@ -196,6 +197,8 @@ def is_bounded(
         How many orbits are tried, from normally distributed states, and for how long.
     seed : int or numpy.random.Generator, optional
         Of these states.
+    inputs : array_like, (K,) or (p, K), optional
+        Values that are held constant, or one period of p steps; none means zero.
 
     Returns
     -------
@@ -214,7 +217,7 @@ def is_bounded(
     >>> pl.analysis.is_bounded(latent).answer
     'no'
     """
-    hinge = as_hinge(latent)
+    hinge, held = hold_inputs(as_hinge(latent), inputs)
     n_starts, n_steps = as_integer("n_starts", n_starts, 0), as_integer("n_steps", n_steps, 2)
     if bounded_groups(hinge) is not None:
         radius = float(np.abs(np.linalg.eigvals(hinge.L)).max(initial=0))
@@ -223,11 +226,11 @@ def is_bounded(
                 "yes",
                 f"the hinges' growth cancels, and the linear part contracts (spectral radius {radius:.6g})",
             )
-    rng = as_rng(seed)
+    rng, unit = as_rng(seed), length_scale(hinge, held @ hinge.input_matrix.T)
     for i in range(n_starts):
-        z0 = rng.standard_normal(len(hinge.L)) * 10.0 ** rng.uniform(-1, 2)
+        z0 = unit * rng.standard_normal(len(hinge.L)) * 10.0 ** rng.uniform(-1, 2)
         with np.errstate(all="ignore"):
-            states = orbit(hinge, z0, n_steps)
+            states = orbit(hinge, z0, n_steps, repeated(held, n_steps))
         if not np.isfinite(states[-1]).all():
             first = int(np.argmin(np.isfinite(states).all(axis=1)))
             return Boundedness(

@@ -6,6 +6,7 @@ booleans says which of the hinges are open; each pattern that occurs has its own
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -48,12 +49,16 @@ class Maps(NamedTuple):
     d: np.ndarray
     h: np.ndarray
     input_T: np.ndarray
+    drive: (
+        np.ndarray
+    )  # (p, M): what a periodic input adds at each step, in turn; (1, M) of zeros where there is none
 
 
-def maps_of(hinge: Hinge) -> Maps:
-    """What the kernels of this room take."""
+def maps_of(hinge: Hinge, inputs: np.ndarray | None = None) -> Maps:
+    """What the kernels of this room take; inputs (p, K) are those of one period, as `hold_inputs` gives them."""
     L_T, B_T, input_T = (np.ascontiguousarray(a.T) for a in (hinge.L, hinge.B, hinge.input_matrix))
-    return Maps(L_T, B_T, hinge.C, hinge.d, hinge.h, input_T)
+    drive = np.zeros((1, len(hinge.h))) if inputs is None else np.ascontiguousarray(inputs @ input_T)
+    return Maps(L_T, B_T, hinge.C, hinge.d, hinge.h, input_T, drive)
 
 
 @jit
@@ -157,6 +162,88 @@ def patterns_of(hinge: Hinge, states: np.ndarray) -> np.ndarray:
     out = np.zeros((len(states), len(hinge.d)), bool)
     _patterns(maps_of(hinge), states, np.zeros(len(hinge.d)), out)
     return out
+
+
+def map_length(hinge: Hinge, drive: np.ndarray | None = None) -> float:
+    """The map's own unit of length: how far a step leads from the origin, in a component, or a border lies from it.
+
+    It is that by which a map ``z -> a F(z / a)`` differs from F, so that what is judged by it does not depend on units;
+    1 for a map that has none.
+    """
+    lengths = np.linalg.norm(hinge.C, axis=1)
+    borders = np.abs(hinge.d[lengths > 0]) / lengths[lengths > 0]
+    steps = hinge.h if drive is None else hinge.h + drive
+    size = max(np.abs(steps).max(initial=0), borders.max(initial=0))
+    return float(size) or 1.0
+
+
+def length_scale(hinge: Hinge, drive: np.ndarray | None = None) -> float:
+    """The same as the nearest power of two, by which one scales without rounding."""
+    return 2.0 ** round(math.log2(map_length(hinge, drive)))
+
+
+def repeated(inputs: np.ndarray, n_rows: int, first: int = 0) -> np.ndarray:
+    """Inputs (n_rows, K) of a period (p, K), from the phase of step `first` on."""
+    return np.resize(np.roll(inputs, -first, axis=0), (n_rows, inputs.shape[1]))
+
+
+def hold_inputs(hinge: Hinge, inputs: ArrayLike | None) -> tuple[Hinge, np.ndarray]:
+    """A map and the inputs (p, K) of one period that are left; those that are held constant are put into its bias.
+
+    `inputs` are (K,), held constant, or (p, K), repeated; none means zero.
+    """
+    K = hinge.input_matrix.shape[1]
+    if inputs is None:
+        S = np.zeros((1, K))
+    else:
+        S = as_floats("inputs", inputs, np.float64)
+        if K == 0:
+            raise ValueError(f"inputs: got shape {S.shape}, but the model has no external inputs")
+        if S.ndim not in (1, 2) or S.shape[-1] != K or not len(S):
+            raise ValueError(
+                f"inputs: got shape {S.shape}, expected ({K},), or (p, {K}) for a period of p steps"
+            )
+        if not np.isfinite(S).all():
+            raise ValueError("inputs: got NaN or inf, expected finite numbers")
+        S = S.reshape(-1, K)
+    n = len(S)
+    period = next(p for p in range(1, n + 1) if n % p == 0 and (S[p:] == S[:-p]).all())
+    if period > 1:
+        return hinge, S[:period]
+    constant = hinge._replace(h=hinge.h + hinge.input_matrix @ S[0], input_matrix=np.zeros((len(hinge.h), 0)))
+    return constant, np.zeros((1, 0))
+
+
+def with_constant_input(latent: Latent, inputs: ArrayLike) -> Hinge:
+    """The map that a model is while its inputs are held constant: without inputs, and fit for every function here.
+
+    Parameters
+    ----------
+    latent : PLRNN, ALRNN, ShPLRNN, ClippedShPLRNN or Hinge
+        A model with K external inputs, or a whole `Model`.
+    inputs : array_like, (K,)
+        Their values, in the units of the series that the model was trained with: inputs are not scaled.
+
+    Returns
+    -------
+    Hinge
+        ``F(z) + C s`` in float64, with an `input_matrix` (M, 0).
+
+    Raises
+    ------
+    ValueError
+        Where the model has no inputs, or another number of them, or one is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np, plrnn_numba as pl
+    >>> halving = pl.ALRNN(A=[0.5], W=[[0.0]], h=[0.0], C=[[2.0]], num_relus=1)
+    >>> pl.analysis.fixed_points(pl.analysis.with_constant_input(halving, [0.5]))[0].points.tolist()
+    [[2.0]]
+    """
+    hinge = as_hinge(latent)
+    constant, _ = hold_inputs(hinge, as_floats("inputs", inputs, np.float64, ("K",)))
+    return constant
 
 
 def linear_map(hinge: Hinge, pattern: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

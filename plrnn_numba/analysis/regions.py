@@ -31,7 +31,8 @@ def regions(latent: Latent, *, limit: int = 2**_ALL_PATTERNS) -> np.ndarray | No
     The hinges cut the state space into the cells of an arrangement of hyperplanes. In a space of dimension r (that of
     the hinges' directions) each cell has a corner where r of them meet, so that the corners' neighbours are all cells:
     at most ``sum over i <= r of binom(n_hinges, i)``, far fewer than the ``2**n_hinges`` patterns where that is above r. Offsets are
-    moved by a relative 1e-9 so that no more than r meet in a corner, which can only add cells.
+    moved so that no more than r meet in a corner, which adds cells, and takes away only those that are thinner: by a relative
+    1e-9, which rounding cannot undo, and by 1e-13 for what that would take away.
 
     Parameters
     ----------
@@ -75,15 +76,17 @@ def regions(latent: Latent, *, limit: int = 2**_ALL_PATTERNS) -> np.ndarray | No
     normals = directions[:, :rank] * values[:rank]  # in coordinates of the hinges' own directions
     lengths = np.linalg.norm(normals, axis=1)
     scale = float(np.abs(hinge.d).max(initial=0.0)) or 1.0
-    offsets = hinge.d + 1e-9 * scale * np.random.default_rng(0).uniform(1, 2, n_hinges)
+    moves = scale * np.random.default_rng(0).uniform(1, 2, n_hinges)
     combinations = np.array(list(itertools.combinations(range(n_hinges), rank)), np.int64).reshape(
         -1 if rank else 1, rank
     )
     signs = np.array(list(itertools.product((False, True), repeat=rank)))
     words = -(-n_hinges // 8)
-    found = np.zeros((len(combinations) * len(signs), words), np.uint8)
-    n = _cells_at_corners(normals, offsets, lengths, combinations, signs, found)
-    unique = np.unique(found[:n], axis=0)
+    unique = np.zeros((0, words), np.uint8)
+    for size in (1e-9, 1e-13):
+        found = np.zeros((len(combinations) * len(signs), words), np.uint8)
+        n = _cells_at_corners(normals, hinge.d + size * moves, lengths, combinations, signs, found)
+        unique = np.unique(np.concatenate([unique, found[:n]]), axis=0)
     return np.unpackbits(unique, axis=1, count=n_hinges, bitorder="little").astype(bool)
 
 

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from ..analysis import Cycle, Following, LyapunovSpectrum, Symbols, TransitionGraph
 
 _TRUE, _GENERATED = "#444444", "#d1495b"
-_STABILITY = {"stable": "#2e6f95", "saddle": "#d1495b", "repelling": "#edae49", "non-hyperbolic": "#444444"}
+_STABILITY = {
+    "stable": "#2e6f95",
+    "saddle": "#d1495b",
+    "repelling": "#edae49",
+    "non-hyperbolic": "#444444",
+    "non-smooth": "#8d6a9f",
+}
 
 
 def _figure(width: float, height: float) -> Figure:

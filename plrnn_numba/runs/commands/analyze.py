@@ -7,6 +7,9 @@ import json
 import warnings
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ...data import load_array
 from ..errors import CommandError
 from ..folder import Run
 from .common import DONE, Add, a_path
@@ -38,15 +41,47 @@ def _add_analysis(command: argparse.ArgumentParser) -> None:
         "--seconds", type=float, default=20.0, metavar="S", help="time for the search of cycles (20)"
     )
 
+    command.add_argument(
+        "--input", metavar="S", help="external inputs that are held constant, with commas between (0 each)"
+    )
+    command.add_argument(
+        "--inputs", metavar="FILE", help="one period of external inputs, a row a step, that is repeated"
+    )
+
+
+def _held_inputs(options: argparse.Namespace) -> tuple[str, np.ndarray | None]:
+    """The inputs that the model is analysed with, in data units, in which it was trained; and the flag that gave them."""
+    if options.input is not None and options.inputs is not None:
+        raise CommandError("--input, --inputs: got both, expected one of them")
+    if options.inputs is not None:
+        found = load_array(options.inputs)
+        if isinstance(found, list):
+            raise CommandError(f"--inputs: got the folder {options.inputs}, expected one file")
+        return "--inputs", found[:, None] if found.ndim == 1 else found
+    if options.input is None:
+        return "--input", None
+    try:
+        return "--input", np.array([float(number) for number in options.input.split(",")])
+    except ValueError:
+        raise CommandError(f"--input: got {options.input!r}, expected numbers with commas between") from None
+
 
 def _report(run: Run, options: argparse.Namespace) -> Report:
     for name, least in (("steps", 100), ("max_period", 1), ("seconds", 0)):
         value = getattr(options, name)
         if not value >= least:
             raise CommandError(f"--{name.replace('_', '-')}: got {value:g}, allowed is at least {least}")
+    flag, held = _held_inputs(options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the report says it
-        return run.analyze(n_steps=options.steps, max_period=options.max_period, seconds=options.seconds)
+        try:
+            return run.analyze(
+                n_steps=options.steps, max_period=options.max_period, seconds=options.seconds, inputs=held
+            )
+        except (TypeError, ValueError) as error:
+            if not str(error).startswith("inputs: "):
+                raise
+            raise CommandError(str(error).replace("inputs", flag, 1)) from None
 
 
 def _analyze(options: argparse.Namespace) -> int:
