@@ -338,17 +338,30 @@ def write_arrays(folder: Path, rng: random.Random) -> list[str]:
         np.save(path, mutate_array(rng))
     if path.is_file() and rng.random() < 0.15:
         path.write_bytes(_mutate_bytes(path.read_bytes(), rng))
-    for flag in ("--inputs", "--test", "--test-inputs"):
-        if rng.random() < 0.12:
-            np.save(folder / f"{flag}.npy", mutate_array(rng))
-            flags += [flag, str(folder / f"{flag}.npy")]
+    files = [flag for flag in ("--inputs", "--test") if rng.random() < 0.12]
+    files += ["--test-inputs"] if "--test" in files and rng.random() < 0.3 else []
+    for flag in files:
+        np.save(folder / f"{flag}.npy", mutate_array(rng))
+        flags += [flag, str(folder / f"{flag}.npy")]
     if rng.random() < 0.3:
-        flags += [
-            "--hold-out",
-            rng.choice(
-                ["0", "0.5", "1e-5", "0.01", "0.03", "0.97", "0.9999", "-1", "1", "nan", "-inf", "1e400", "x"]
-            ),
+        parts = [
+            "0",
+            "0",
+            "0.5",
+            "0.1",
+            "0.03",
+            "0.01",
+            "1e-5",
+            "0.97",
+            "0.9999",
+            "-1",
+            "1",
+            "nan",
+            "-inf",
+            "1e400",
+            "x",
         ]
+        flags += ["--hold-out", rng.choice(parts)]
     return [str(_right_config(folder, **missing)), "--data", str(path), *flags]
 
 

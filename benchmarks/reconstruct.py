@@ -9,7 +9,7 @@
 
 Without --data, training takes an orbit of Lorenz-63 (dt = 0.01, 100,000 steps), and another one is held out; of a
 series of your own, the last fifth is held out. Each run is a process of its own on one core. Of each, two models are
-measured on what is held out: the last, and the best, which is that of the evaluation with the lowest D_stsp on the
+measured on what is held out: the last, and the best, by D_stsp (in many dimensions D_mmd; see `evaluate`) on the
 *training* series, so that nothing of the held-out part takes part in the choice. `short` are medians over stretches of
 10,000 steps, `long` is one orbit as long as the held-out series.
 

@@ -91,6 +91,7 @@ def initial_state(model: Model, x0: ArrayLike) -> np.ndarray:
     single = x.ndim == 1
     if x.ndim not in (1, 2) or x.shape[-1] != N:
         raise ValueError(f"x0: got shape {x.shape}, expected ({N},) or (S, {N})")
+    check_finite("x0", x)
     x = x.reshape(-1, N)
     if model.scaling is not None:
         x = (x - model.scaling.mean) / model.scaling.scale

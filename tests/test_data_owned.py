@@ -339,10 +339,10 @@ def test_a_gap_where_there_must_be_none_is_named_and_nothing_is_said_to_diverge(
         call()
 
 
-def test_an_orbit_that_starts_at_infinity_has_diverged():
-    with pytest.warns(pl.DivergenceWarning, match="the first at step 0"):
-        orbit = pl.generate(MODEL, [np.inf, 0], 4)
-    assert np.isnan(orbit).all()
+def test_an_orbit_does_not_start_at_infinity_nor_at_what_float32_cannot_hold():
+    for start in ([np.inf, 0], [1e300, 0]):
+        with pytest.raises(ValueError, match="z0: got inf at row 0, column 0, expected finite numbers"):
+            pl.generate(MODEL, start, 4)
 
 
 def table():
@@ -425,6 +425,7 @@ def with_gaps(seed=0):
     return X
 
 
+@pytest.mark.filterwarnings("ignore:X. 1 of 5 trials is shorter than:RuntimeWarning")
 @pytest.mark.parametrize("more", [{}, {"noise": 0.1}, {"n_threads": 2, "batch_size": 40, "noise": 0.1}])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_so_do_gaps_noise_threads_inputs_and_trials(tmp_path, monkeypatch, more, order):
@@ -458,6 +459,20 @@ def test_a_training_from_disk_is_stopped_and_restored_with_the_same_bits(tmp_pat
     again = pl.Trainer(X, given)
     again.restore(stopped.state())
     same_training(again.run(progress=False), expected)
+
+
+@pytest.mark.needs_speed
+@pytest.mark.parametrize(
+    "change", [lambda X: X.astype(">f4"), np.asfortranarray, lambda X: (9 * X).astype("u1")]
+)
+def test_a_series_on_disk_compiles_no_kernel_anew(tmp_path, all_is_large, change):
+    from plrnn_numba.training.batches import _train_batches
+
+    pl.fit(circle(), config(), progress=False)
+    before = len(_train_batches.signatures)
+    for mode in "rc":
+        pl.fit(np.load(saved(tmp_path, change(3 + circle())), mmap_mode=mode), config(), progress=False)
+    assert len(_train_batches.signatures) == before
 
 
 def test_rows_at_gaps_are_those_of_the_whole_series_without_them(tmp_path, monkeypatch):

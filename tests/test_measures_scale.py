@@ -210,8 +210,57 @@ def test_D_H_of_enough_rows_tells_sines_apart():
         pl.hellinger_distance(walk(0, 3, 1), walk(1, 3, 1), smoothing=0)
 
 
-def test_the_smoothing_of_mtf_may_be_none():
+def test_the_smoothing_of_any_variant_may_be_none():
     assert 0.01 < pl.hellinger_distance(X, Y, variant="mtf", smoothing=0) < 1
+    for variant in ("julia-corr", "dend", "dend-vi"):
+        assert 0.01 < measures.spectral_correlation(X, Y, variant=variant, smoothing=0) < 1
+
+
+edges = st.sampled_from([1.0, 1e-310, 1e-200, 1e200, 1.5e308])
+
+
+@given(st.integers(0, 10**6), st.sampled_from([2, 3, 5, 13, 150]), st.sampled_from([1, 3, 250]), edges, edges)
+def test_a_measure_is_a_number_or_says_why_not(seed, T, N, a, other):
+    """Whatever the shape and size: no error, no warning of NumPy's, no NaN or inf without a reason, none with one."""
+    rng = np.random.default_rng(seed)
+    x, y = (
+        size * rng.choice([z, np.sign(z), z * (rng.random((T, N)) < 0.3)])
+        for size, z in ((a, rng.uniform(-1, 1, (T, N))), (other, rng.uniform(-1, 1, (T, N))))
+    )
+    x[0], x[1] = -a, a  # so that it moves
+    calls = {
+        **{v: lambda v=v: pl.state_space_divergence(x, y, variant=v) for v in (None, "julia", "python")},
+        **{
+            f"gmm {v}": lambda v=v: pl.state_space_divergence(
+                x, y, method="gmm", variant=v, sigma=a, samples=9
+            )
+            for v in (None, "gtf", "dend-symmetric", "mtf-reversed")
+        },
+        **{
+            f"D_H {v}": lambda v=v: pl.hellinger_distance(x, y, variant=v)
+            for v in ("default", "julia", "mtf")
+        },
+        **{
+            v: lambda v=v: measures.spectral_correlation(x, y, variant=v)
+            for v in ("julia-corr", "dend", "dend-vi")
+        },
+        "sliced": lambda: measures.statistical_error(x, y, directions=5),
+        "dimwise": lambda: measures.statistical_error(x, y, variant="dimwise"),
+        "D_mmd": lambda: measures.kernel_distance(x, y),
+        "mase": lambda: measures.mase(x, y),
+        "valid time": lambda: measures.valid_prediction_time(x, y, 0.4),
+    }
+    for name, call in calls.items():
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            value = call()
+        reasons = [w for w in told if w.category is measures.UndefinedMeasureWarning]
+        assert bool(reasons) == (not math.isfinite(value)), name
+        others = {str(w.message).partition(":")[0] for w in told if w not in reasons}
+        assert others <= {"state_space_divergence", "hellinger_distance", "spectral_correlation"}, (
+            name,
+            others,
+        )
 
 
 # --- Monte Carlo, and options that are another's --------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import warnings
 import zipfile
 
@@ -93,7 +94,7 @@ def test_segments_make_long_sequences_fit():
         (lambda: pl.generate(MODEL, [0, 0], HUGE), "n_steps"),
         (lambda: pl.generate(MODEL, [0, 0], LONG), "n_steps"),
         (lambda: pl.generate(MODEL, np.zeros((10**4, 2)), 10**6), "n_steps"),
-        (lambda: pl.generate(DRIVEN, [0, 0], 2 * 10**8), "n_steps"),
+        (lambda: pl.generate(DRIVEN, [0, 0], 3 * 10**8), "n_steps"),
         (lambda: pl.predict(MODEL, [0, 0], HUGE), "n_steps"),
         (lambda: pl.jacobian(MODEL, np.zeros((10**5, 2))), "z"),
         (lambda: pl.systems.simulate("lorenz63", HUGE), "n_steps"),
@@ -434,14 +435,23 @@ def test_a_value_that_begins_like_a_negative_number_is_no_option(given, joined):
     assert join_negative(given) == joined
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a run, and X.npy and c.json beside it."""
+    folder = tmp_path_factory.mktemp("trained")
+    np.save(folder / "X.npy", X)
+    (folder / "c.json").write_text(json.dumps(changed(training__epochs=1)))
+    given = [str(folder / "c.json"), "--data", str(folder / "X.npy"), "--out", str(folder / "r")]
+    assert main(["train", *given, "--quiet", "--no-plots"]) == DONE
+    return folder
+
+
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    """A run, in the current folder, with X.npy and c.json beside it."""
-    monkeypatch.chdir(tmp_path)
-    np.save("X.npy", X)
-    (tmp_path / "c.json").write_text(json.dumps(changed(training__epochs=1)))
-    assert main(["train", "c.json", "--data", "X.npy", "--out", "r", "--quiet", "--no-plots"]) == DONE
-    return tmp_path / "r"
+def run(trained, tmp_path, monkeypatch):
+    """A copy of it, as the current folder."""
+    folder = shutil.copytree(trained, tmp_path / "here")
+    monkeypatch.chdir(folder)
+    return folder / "r"
 
 
 def test_a_negative_start_starts_there(run):
@@ -460,6 +470,11 @@ COMMANDS = [
     (["generate", "r", "--steps", "3", "--start", "1j,1", "--out", "o.npy"], "--start: got '1j,1'"),
     (["generate", "r", "--steps", "3", "--start", "", "--out", "o.npy"], "--start: got ''"),
     (["generate", "r", "--steps", "3", "--start", "1e300,1", "--out", "o.npy"], "--start: x0"),
+    (
+        ["generate", "r", "--steps", "3", "--out", "o.npy", "--inputs", "trials"],
+        "--inputs: got 2 trials, expected",
+    ),
+    (["generate", "r", "--steps", "9" * 5000, "--out", "o.npy"], "argument --steps: invalid int value: '999"),
     (["generate", "r", "--steps", "3", "--out", ""], "argument --out: got '', expected a path"),
     (["generate", "r", "--steps", "-3", "--out", "o.npy"], "--steps: got -3, allowed is at least 1"),
     (["generate", "", "--steps", "3", "--out", "o.npy"], "argument RUN: got '', expected a path"),
@@ -509,6 +524,9 @@ COMMANDS = [
 @pytest.mark.parametrize("arguments, message", COMMANDS, ids=[" ".join(a)[:60] for a, _ in COMMANDS])
 def test_a_size_or_an_empty_name_at_a_shell_is_one_line(run, arguments, message, capsys):
     (run.parent / "dir.npy").mkdir()
+    (run.parent / "trials").mkdir()
+    for i, n_rows in enumerate((30, 40)):
+        np.save(run.parent / "trials" / f"{i}.npy", X[:n_rows])
     (run.parent / "r.npy").write_text("")
     before = {p: p.read_bytes() for p in run.parent.rglob("*") if p.is_file()}
     assert main(arguments) == MISTAKE
@@ -516,6 +534,7 @@ def test_a_size_or_an_empty_name_at_a_shell_is_one_line(run, arguments, message,
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert message in captured.err
+    assert len(captured.err) < 600
     assert {p: p.read_bytes() for p in run.parent.rglob("*") if p.is_file()} == before
 
 
@@ -642,3 +661,25 @@ def test_nothing_compiles_after_the_warm_up(changes, K, masked, orbits):
     compiled = {name: list(k.signatures) for name, k in kernels().items()}
     assert trainer.run(progress=False).status == "finished"
     assert {name: list(k.signatures) for name, k in kernels().items()} == compiled
+
+
+# --- predictions -----------------------------------------------------------------------------------
+
+
+def test_predictions_far_ahead_take_no_more_memory_at_once(monkeypatch):
+    """As many starts at a time as fit; the error is the same."""
+    model = pl.init_model(small_config(), 2)
+    whole = pl.prediction_error(model, X[:60], n_steps=20)
+    each = pl.measures.prediction_errors(model, X[:60], n_steps=20, variant="pe")
+    monkeypatch.setattr("plrnn_numba.measures.prediction._NUMBERS", 21 * 2 * 7)
+    runs = []
+    before = pl.measures.prediction.predict
+    monkeypatch.setattr(
+        "plrnn_numba.measures.prediction.predict", lambda *a: runs.append(len(a[1])) or before(*a)
+    )
+    assert pl.prediction_error(model, X[:60], n_steps=20) == pytest.approx(whole, rel=1e-6)
+    assert sum(runs) == 40
+    assert max(runs) == 7
+    np.testing.assert_allclose(
+        pl.measures.prediction_errors(model, X[:60], n_steps=20, variant="pe"), each, rtol=1e-6
+    )

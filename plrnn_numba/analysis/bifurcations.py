@@ -21,7 +21,7 @@ from ..basics.checks import as_integer, renamed
 from ..basics.records import record
 from ..engine import as_floats, map_arrays
 from ..models.base import Hinge, Latent, as_latent, latent_of
-from .cycle import Cycle, CycleSet, make_cycle
+from .cycle import Cycle, CycleSet, make_cycle, smallest_rotation
 from .hinge import as_hinge, linear_map, maps_of, orbit
 from .search import cycles
 
@@ -232,6 +232,9 @@ def follow(
                 path = _trace(line.reversed(), cycle).reversed(cycle)
             if line is not None and path.start is not None and path.start.key() in known[i]:
                 path = _trace(line.reversed(), cycle, _MORE_LOOKS).reversed(cycle)
+                if path.start is not None and path.start.key() in known[i]:
+                    name = _ending(line.reversed(), cycle.itinerary, 0.0, 1.0)[0]
+                    path = _Path([], None, cycle, 0.0, name)
             if path.start is None or path.start.key() in known[i]:
                 births[i][key] = path
             else:  # the search has missed it
@@ -351,8 +354,13 @@ class _Line:
         return _Solution(z, inputs, P, sizes) if np.isfinite(z).all() and np.isfinite(P).all() else None
 
     def is_real(self, itinerary: np.ndarray, s: float) -> bool:
-        found = self.solution(itinerary, s)
+        found = self.near(itinerary, s)
         return found is not None and bool(((found.inputs > 0) == itinerary).all())
+
+    def near(self, itinerary: np.ndarray, s: float) -> _Solution | None:
+        """The solution at s, or just before where it is singular at s itself."""
+        found = self.solution(itinerary, s)
+        return self.solution(itinerary, s - _STEPS[1]) if found is None else found
 
     def multipliers(self, itinerary: np.ndarray, s: float) -> np.ndarray:
         hinge = self.hinge_at(s)
@@ -393,9 +401,11 @@ def _trace(line: _Line, cycle: Cycle, looks: int = _LOOKS) -> _Path:
     for _ in range(_MOST_CROSSINGS):
         # It may come back to where it was real, from infinity for one: looks on the way tell.
         places = np.linspace(s, 1.0, looks + 1)[1:]
-        high = next((x for x in places if not line.is_real(itinerary, x)), 1.0)
+        lost = next((x for x in places if not line.is_real(itinerary, x)), None)
+        high = 1.0 if lost is None else lost
         end = line.cycle(itinerary, 1.0) if high == 1.0 else None
-        if end is not None:
+        # At a border, the cycle of another itinerary can be the same one: then this one ends there.
+        if end is not None and (lost is None or np.array_equal(end.itinerary, smallest_rotation(itinerary))):
             passages += _changes(line, itinerary, s, 1.0)
             return _Path(passages, cycle, end)
         low, _ = _last(lambda x, w=itinerary: line.is_real(w, x), s, high)  # type: ignore[misc]
@@ -430,15 +440,15 @@ def _changes(line: _Line, itinerary: np.ndarray, s: float, stop: float) -> list[
 
 def _is_far(line: _Line, itinerary: np.ndarray, s: float, low: float) -> bool:
     """Whether a cycle goes to infinity on the way from s to `low`: it is much larger there than half way."""
-    there, half_way = line.solution(itinerary, low), line.solution(itinerary, (s + low) / 2)
+    there, half_way = line.near(itinerary, low), line.near(itinerary, (s + low) / 2)
     if there is None or half_way is None:
-        return half_way is not None
+        return False
     return bool(np.abs(there.points).max() > _INFINITE * np.abs(half_way.points).max())
 
 
 def _ending(line: _Line, itinerary: np.ndarray, s: float, low: float) -> tuple[str, np.ndarray | None, float]:
     """Why a cycle that is real from s to `low` is not beyond; the itinerary that continues it, and from where on."""
-    here, there = (line.solution(itinerary, x) for x in (s, low))
+    here, there = line.solution(itinerary, s), line.near(itinerary, low)
     if there is None:
         return "", None, low
     size, inputs = there.sizes, np.abs(there.inputs)
@@ -503,8 +513,8 @@ def _paths(line: _Line | None, now: dict[Key, Cycle], after: dict[Key, Cycle]) -
         if path.end is not None and path.end.key() in reached:
             path = _trace(line, now[key], _MORE_LOOKS)
         end = path.end
-        if end is not None and end.key() in reached:
-            path = path._replace(end=None, s=math.nan, bifurcation="")
+        if end is not None and end.key() in reached:  # two become one at this very model
+            path = path._replace(end=None, s=1.0, bifurcation=_ending(line, now[key].itinerary, 0.0, 1.0)[0])
         elif end is not None:
             reached.add(end.key())
             path = path._replace(end=after.setdefault(end.key(), end))

@@ -33,7 +33,7 @@ from .hinge import hinge_inputs, length_scale, linear_map
 
 _HINGE_BITS = 20  # n n_hinges, up to which all sign patterns are tried
 _REGION_WORK = 2e9  # multiplications, up to which all sequences of regions are tried
-_MOST_SINGULAR = 20_000  # itineraries with a singular system that are looked at one by one
+_MOST_SINGULAR = 5_000  # itineraries with a singular system that are looked at one by one
 _MOST_TRANSITIONS = 5_000  # pairs of regions, of which it is asked whether one can follow the other
 
 

@@ -193,7 +193,7 @@ def hold_inputs(hinge: Hinge, inputs: ArrayLike | None) -> tuple[Hinge, np.ndarr
     `inputs` are (K,), held constant, or (p, K), repeated; none means zero.
     """
     K = hinge.input_matrix.shape[1]
-    if inputs is None:
+    if inputs is None or (K == 0 and np.shape(inputs)[-1:] == (0,)):
         S = np.zeros((1, K))
     else:
         S = as_floats("inputs", inputs, np.float64)

@@ -14,7 +14,7 @@ from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize
+from scipy.optimize import minimize, nnls
 
 from ..basics.checks import as_integer, as_number
 from ..basics.records import check_shapes, record
@@ -172,17 +172,19 @@ class _Speeds:
         free = np.linalg.lstsq(A, -b, rcond=1e-12)[0]
         if (G @ free + o >= 0).all():
             return free
-        inner = inner_point(G, o)
-        if inner is None:
-            return None
-        found = minimize(
-            lambda z: 0.5 * float(np.sum((A @ z + b) ** 2)),
-            inner[0],
-            jac=lambda z: A.T @ (A @ z + b),
-            constraints={"type": "ineq", "fun": lambda z: G @ z + o, "jac": lambda z: G},
-            method="SLSQP",
-            options={"ftol": 1e-16, "maxiter": 200},
-        ).x
+        found = _nearest(A, b, G, o)
+        if found is None:
+            inner = inner_point(G, o)
+            if inner is None:
+                return None
+            found = minimize(
+                lambda z: 0.5 * float(np.sum((A @ z + b) ** 2)),
+                inner[0],
+                jac=lambda z: A.T @ (A @ z + b),
+                constraints={"type": "ineq", "fun": lambda z: G @ z + o, "jac": lambda z: G},
+                method="SLSQP",
+                options={"ftol": 1e-16, "maxiter": 200},
+            ).x
         # To the last digits: the faces that it lies on as equations.
         size = max(1.0, float(np.abs(found).max()))
         on = np.abs(G @ found + o) <= 1e-6 * size
@@ -200,20 +202,30 @@ class _Speeds:
                 found = polished
         return found
 
-    def adjoining(self, z: np.ndarray, pattern: np.ndarray) -> list[np.ndarray]:
-        """The other patterns that meet in a state; of very many borders only one is crossed at a time."""
+    def slower_side(self, z: np.ndarray, pattern: np.ndarray) -> np.ndarray | None:
+        """A pattern that meets this one in its slowest state z, and is slower from there on; None where none is.
+
+        Of more than six borders only one is crossed at a time.
+        """
         near = np.flatnonzero(np.abs(self.distances(z)) <= 1e-9 * max(1.0, float(np.abs(z).max())))
         if len(near) > _MOST_BORDERS:
             sides = np.array([pattern[near] ^ (near == j) for j in near])
         else:
             sides = np.array(list(itertools.product((False, True), repeat=len(near))), bool)
-        out = []
         for side in sides:
             other = pattern.copy()
             other[near] = side
-            if (other != pattern).any():
-                out.append(other)
-        return out
+            A, b = self.affine(other)
+            downhill = -A.T @ (A @ z + b)
+            walls = (np.where(side, 1.0, -1.0) / self._lengths[near])[:, None] * self.hinge.C[near]
+            # The part of it that no wall stops; what stops it is a sum of walls' normals.
+            free = nnls(-walls.T, downhill)[1] if len(near) else 0.0
+            if free <= 1e-7 * max(float(np.linalg.norm(A)), 1.0) * float(np.linalg.norm(A @ z + b)):
+                continue
+            w = self.slowest(other)
+            if w is not None and self.speed(w) < self.speed(z) * (1 - 1e-9) - 1e-12:
+                return other
+        return None
 
     def descend(self, pattern: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """A local minimum and its pattern, from region to region; None where the region is empty, or the way does not end."""
@@ -221,17 +233,32 @@ class _Speeds:
             z = self.slowest(pattern)
             if z is None:
                 return None
-            here = self.speed(z)
-            slower = [
-                (self.speed(w), other)
-                for other in self.adjoining(z, pattern)
-                if (w := self.slowest(other)) is not None
-            ]
-            best = min(slower, key=lambda pair: pair[0], default=(math.inf, pattern))
-            if not best[0] < here * (1 - 1e-9) - 1e-12:
+            other = self.slower_side(z, pattern)
+            if other is None:
                 return z, pattern
-            pattern = best[1]
+            pattern = other
         return None
+
+
+def _nearest(A: np.ndarray, b: np.ndarray, G: np.ndarray, o: np.ndarray) -> np.ndarray | None:
+    """The z with the least ``|A z + b|`` where ``G z + o >= 0``; None where A is singular, or it is not certain that there is one.
+
+    A problem of least distance in ``y = A z + b``, by its dual: Lawson and Hanson's.
+    """
+    values = np.linalg.svd(A, compute_uv=False)
+    if not values[-1] > 1e-8 * values[0]:
+        return None
+    walls = np.linalg.solve(A.T, G.T)  # G A^-1, transposed
+    heights = b @ walls - o
+    E = np.vstack([walls, heights])
+    f = np.r_[np.zeros(len(b)), 1.0]
+    try:
+        rest = E @ nnls(E, f)[0] - f
+    except RuntimeError:  # it did not converge
+        return None
+    if not -rest[-1] > 1e-10:
+        return None
+    return np.linalg.solve(A, rest[:-1] / -rest[-1] - b)
 
 
 def slow_points(

@@ -156,12 +156,16 @@ def values_of(where: str, table: Table, indices: list[int]) -> np.ndarray:
         if column.words:
             row, word = column.words[0]
             text = len(column.words) > len(column.values) // 2
-            what = ", a column of text" if text else ""
-            hint = f"; drop it (--drop {column.name or i})" if text else ""
-            hint = "; is one of its signs for thousands?" if "," in word and "." in word else hint
-            if re.fullmatch(r"[+-]?\d*,\d+", word):
+            what, hint = (
+                ", a column of text" if text else "",
+                f"; drop it (--drop {column.name or i})" if text else "",
+            )
+            if re.fullmatch(r"[+-]?[\d.]+(?:[eE][+-]?\d+)?", word):
+                what, hint = "", "; it is too large for float64"
+            elif "," in word and "." in word:
+                hint = "; is one of its signs for thousands?"
+            elif re.fullmatch(r"[+-]?\d*,\d+", word):
                 hint = "; a decimal comma needs another delimiter"
-            hint = "; a number that is too large for float64" if re.match(r"[-+.\d]*\d[eE]", word) else hint
             raise DataError(
                 f"{where}: cannot be read: {table.place(row, i)}{what}: got {show(word)}, expected a finite number{hint}"
             )

@@ -342,7 +342,7 @@ def _of_table(
     like: Sequence[str] | None,
 ) -> SeriesFile:
     names = [column.name for column in table.columns]
-    if like is not None and columns is None and table.named and set(like) <= set(names):
+    if like is not None and set(like) <= set(names) and (columns is None or set(columns) == set(like)):
         columns = list(like)
     chosen: Chosen = choose(where, table, columns, drop, time)
     notes = [*chosen.left_out, *table.notes]

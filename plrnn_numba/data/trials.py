@@ -48,7 +48,10 @@ def as_trials(name: str, X: Trials) -> list[np.ndarray]:
 def _is_list_of_trials(X: Trials) -> bool:
     if not isinstance(X, (list, tuple)) or hasattr(X, "_fields"):
         return False
-    return len(X) > 0 and np.ndim(X[0]) == 2
+    try:
+        return len(X) > 0 and np.ndim(X[0]) == 2
+    except ValueError:  # rows of unequal lengths, of which there is more to say when it is read
+        return True
 
 
 def _as_array(name: str, value: Trials) -> np.ndarray:

@@ -110,10 +110,14 @@ def _along_the_axes(X: np.ndarray, Y: np.ndarray, at: np.ndarray) -> float:
     """The mean over columns of the mean distance of quantiles, relative to half the range of X."""
     e = exponents(X) + 1  # + 1: the range neither leaves the floats
     X, Y = in_units_of(e, X), in_units_of(e, Y)
-    if not np.isfinite(Y).all():
-        return undefined("E_stat", "Y is larger than X by more than float64 holds")
-    gaps = np.abs(_quantiles(X, at) - _quantiles(Y, at)).mean(axis=0)
-    return float((2 * gaps / np.ptp(X, axis=0)).mean())
+    with np.errstate(over="ignore", invalid="ignore"):
+        gaps = np.abs(_quantiles(X, at) - _quantiles(Y, at)).mean(axis=0)
+        found = float((2 * gaps / np.ptp(X, axis=0)).mean())
+    return (
+        found
+        if math.isfinite(found)
+        else undefined("E_stat", "Y is larger than X by more than float64 holds")
+    )
 
 
 _AT_ONCE = 50  # directions whose projections are in memory
@@ -181,11 +185,10 @@ def kernel_distance(X: ArrayLike, Y: ArrayLike, *, width: float = 0.25) -> float
     if reason:
         return undefined("D_mmd", reason)
     e = exponents(X)
-    X, Y = in_units_of(e, X), in_units_of(e, Y)
-    spread = np.array([x.std() for x in X.T])
-    middle = X.mean(axis=0)
+    X, Y = in_units_of(e, X), in_units_of(e, Y[_evenly(len(Y))])
+    middle, spread = X.mean(axis=0), X.std(axis=0)
     with np.errstate(over="ignore"):
-        x, y = ((A[_evenly(len(A))] - middle) / spread for A in (X, Y))
+        x, y = ((A - middle) / spread for A in (X[_evenly(len(X))], Y))
     if not np.abs(y).max() < 1e100:
         return undefined("D_mmd", "Y is larger than X by more than its squares can be")
     sigma = width * math.sqrt(2 * x.shape[1])

@@ -16,8 +16,8 @@ from ..model import Model, as_model, initial_state, observe, predict
 from ..observations.base import n_observed, n_reached
 from .common import as_pair, exponents, in_data_units, in_units_of, undefined, why_not_finite
 
-# Starts of a prediction error that are run at a time.
-_STARTS = 4096
+# Starts of a prediction error that are run at a time, and numbers of their orbits, of which fewer starts may make as many.
+_STARTS, _NUMBERS = 4096, 2**27
 
 
 @renamed(n="n_steps")
@@ -82,7 +82,7 @@ def prediction_error(
     total = 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of orbits that diverge: NaN says it
-        for rows in _batches(n_starts):
+        for rows in _batches(n_starts, (n + 1) * len(model.latent.A)):
             drive = None if drives is None else drives[rows]
             ahead = predict(model, X[rows], n + 1, drive)[:, n]
             error = _difference(ahead, X[rows.start + n : rows.stop + n], e)
@@ -152,7 +152,7 @@ def prediction_errors(
     total = np.zeros(n)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of orbits that diverge: NaN says it
-        for rows in _batches(len(X) - n):
+        for rows in _batches(len(X) - n, (n + 1) * len(model.latent.A)):
             drive = None if drives is None else drives[rows]
             states = initial_state(model, X[rows])
             if variant == "mtf":
@@ -187,9 +187,11 @@ def _checked(
     return X, n, np.lib.stride_tricks.sliding_window_view(inputs, n, axis=0).transpose(0, 2, 1)
 
 
-def _batches(n_starts: int) -> Iterator[slice]:
-    for first in range(0, n_starts, _STARTS):
-        yield slice(first, min(first + _STARTS, n_starts))
+def _batches(n_starts: int, n_numbers: int) -> Iterator[slice]:
+    """All starts, by as many as are run at a time; the orbit of each has n_numbers."""
+    step = min(_STARTS, max(_NUMBERS // n_numbers, 1))
+    for first in range(0, n_starts, step):
+        yield slice(first, min(first + step, n_starts))
 
 
 def valid_prediction_time(

@@ -216,6 +216,10 @@ def _if_blurred(function: str, sigma: float, n_rows: int, named: bool) -> str | 
     return reason
 
 
+def _smoothed(spectrum: np.ndarray, sigma: float) -> np.ndarray:
+    return gaussian_filter1d(spectrum, sigma) if sigma > 0 else spectrum
+
+
 def _mtf_distance(x: np.ndarray, y: np.ndarray, sigma: float) -> float:
     offsets = np.arange(-int(5 * sigma), int(5 * sigma) + 1)
     weights = np.exp(-0.5 * (offsets / sigma) ** 2) if sigma > 0 else np.ones(1)
@@ -239,12 +243,12 @@ def _of_smoothed_spectra(x: np.ndarray, y: np.ndarray, sigma: float) -> float:
 def _of_decibels(x: np.ndarray, y: np.ndarray, sigma: float) -> float:
     amplitudes = (np.abs(rfft((a - a.mean()) / a.std())) for a in (x, y))
     decibels = (20 * np.log10(np.maximum(a, np.finfo(float).tiny)) for a in amplitudes)
-    p, q = (gaussian_filter1d(d, sigma)[:20_000] for d in decibels)
+    p, q = (_smoothed(d, sigma)[:20_000] for d in decibels)
     return abs(float(np.corrcoef(p, q)[0, 1]))
 
 
 def _of_raw_power(x: np.ndarray, y: np.ndarray, sigma: float) -> float:
-    p, q = (gaussian_filter1d(np.abs(rfft(a)) ** 2, sigma) for a in (x, y))
+    p, q = (_smoothed(np.abs(rfft(a)) ** 2, sigma) for a in (x, y))
     return float(np.corrcoef(p, q)[0, 1])
 
 

@@ -211,6 +211,7 @@ def _number_cells(cells: np.ndarray, bins: int) -> np.ndarray:
 _COMPONENTS = 10_000  # of a mixture, at most
 
 
+@np.errstate(over="ignore", under="ignore", invalid="ignore")  # what leaves the floats is found at the end
 def _mixture_divergence(
     X: np.ndarray, Y: np.ndarray, sigma: float, samples: int, seed: int, variant: str
 ) -> float:
@@ -235,14 +236,12 @@ def _mixture_divergence(
     log_p, log_q = log_density(draws, X), log_density(draws, Y)
     if variant == "gtf":
         normalization = N * (math.log(2 * math.pi) / 2 + log_sigma)
-        with np.errstate(under="ignore", over="ignore"):
-            p, q = (np.exp(l - normalization).astype(np.float32) for l in (log_p, log_q))
+        p, q = (np.exp(l - normalization).astype(np.float32) for l in (log_p, log_q))
         kept = (p > 0) & (q > 0)
         if not kept.any():
             return undefined("D_stsp", "every draw has a density that underflows in float32")
         log_p, log_q = (np.log(d[kept].astype(np.float64)) for d in (p, q))
-    with np.errstate(invalid="ignore"):
-        found = mean_of_draws(log_p - log_q)
+    found = mean_of_draws(log_p - log_q)
     if variant == "dend-symmetric":
         draws = draws_from(Y)
         back = mean_of_draws(log_density(draws, Y) - log_density(draws, X))

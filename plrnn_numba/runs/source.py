@@ -262,4 +262,4 @@ def _told(trials: list[np.ndarray], where: int) -> str:
     held = sum(map(len, trials[where:]))
     n = len(trials) - where
     last = "the last" if n == 1 else f"the last {n}"
-    return f"held out {'is' if n == 1 else 'are'} {last} of {len(trials)} trials, {100 * held / n_rows:.0f} % of the rows"
+    return f"held out {'is' if n == 1 else 'are'} {last} of {len(trials)} trials, {100 * held / max(n_rows, 1):.0f} % of the rows"

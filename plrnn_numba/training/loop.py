@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ from ..config import Config, differences
 from ..data import Trials
 from ..engine import from_vector, to_vector
 from ..forcings.base import adaptation_of, forcing_weights
-from ..measures import Evaluation, UndefinedMeasureWarning, evaluate
+from ..measures import Evaluation, UndefinedMeasureWarning
 from ..measures.evaluation import MEASURES, evaluate_or_nan
 from ..model import Model
 from ..observations.base import n_observed
@@ -109,7 +108,7 @@ class Trainer:
         """Go on from what `state` returned; raise ValueError where the training has another configuration or data."""
         of = state.get("of")
         if of is not None:  # states of former versions do not say whose they are
-            then, now = _what_counts(of["config"]), _what_counts(self.config.to_dict())
+            then, now = (_what_counts(Config.from_dict(c).to_dict()) for c in (of["config"], self.config))
             if then != now:
                 raise ValueError(f"state: of another configuration; it differs in {differences(then, now)}")
             if of["data"] != self._data_key:
@@ -129,11 +128,9 @@ class Trainer:
         # PE many, as evaluations have them.
         N, K = n_observed(self._like[1]), self._like[0].C.shape[1]
         made_up = np.random.default_rng(0).standard_normal((200, N + K))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            evaluate(
-                self.model._replace(scaling=None), made_up[:, :N], made_up[:, N:] if K else None, n_steps=200
-            )
+        inputs = made_up[:, N:] if K else None
+        options = {**self.config.evaluation.options(), "n_steps": 200}
+        evaluate_or_nan(self.model._replace(scaling=None), made_up[:, :N], inputs, **options)
         self.compile_seconds += time.perf_counter() - begin
         return self.compile_seconds
 

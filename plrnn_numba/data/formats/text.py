@@ -31,6 +31,7 @@ _MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "-", ".", "<na>", 
 _INFINITE = frozenset(("inf", "infinity", "+inf", "+infinity", "-inf", "-infinity"))
 _POINT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.,]+(?:Z|[+-][\d:]+)?)?|\d{1,2}:\d\d(?::[\d.,]+)?", re.ASCII)
 _COMMENT = re.compile(r"\s*[#%](?!N/?A\b|NUM!|VALUE!|DIV/0!|REF!|NAME\?|NULL!)")
 _SEPARATOR = re.compile(r"\ufeff?sep=(.)\s*$", re.IGNORECASE)
 # Of a clock or of a count: such a name may stand before names that are numbers.
@@ -64,7 +65,8 @@ class _Lines:
     def __init__(self, lines: Iterable[str], blanks: bool, before: int = 0):
         self._lines, self._blanks = iter(lines), blanks
         self.number, self.first = before, 0
-        self.comment = ""  # the last one before the first row
+        self.comment = ""  # the last one above the first row
+        self._begun = False
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -76,9 +78,9 @@ class _Lines:
             if self.number == 1 and _SEPARATOR.match(line):
                 continue
             if _COMMENT.match(line):
-                if not self.first:
-                    self.comment = line
+                self.comment = self.comment if self._begun else line
                 continue
+            self._begun = True
             self.first = self.first or self.number
             # `csv` knows one blank, not a run of them, nor one at the end.
             return line.replace("\t", " ").strip() + "\n" if self._blanks else line
@@ -119,7 +121,6 @@ class _Dialect(NamedTuple):
 def read_text(path: Path) -> Table:
     """The columns of a table."""
     encoding = _encoding(path)
-
     try:
         with path.open(encoding=encoding, newline="") as file:
             dialect = _find_dialect(path, file)
@@ -184,7 +185,7 @@ def _tidy(cells: list[str]) -> list[str]:
 
 
 def _find_delimiter(content: list[str]) -> str:
-    """The delimiter by which most cells are numbers, and the rows of one length."""
+    """The delimiter by which the rows have one length, and most cells are numbers, or dates."""
     best, chosen = None, ","
     for delimiter in _DELIMITERS:
         signs = (" ", "\t") if delimiter == " " else (delimiter,)
@@ -193,8 +194,10 @@ def _find_delimiter(content: list[str]) -> str:
         rows = [row.cells for row in _until_error(_rows(_Lines(content, delimiter == " "), delimiter))]
         body = [_tidy(cells) for cells in rows[2:] or rows[1:] or rows]
         cells = [cell for row in body for cell in row]
-        numbers = sum(not _is_word(cell, delimiter != ",") for cell in cells) / max(len(cells), 1)
-        score = (numbers, len({len(row) for row in body}) == 1)
+        good = sum(
+            not _is_word(cell, delimiter != ",") or _DATE.fullmatch(cell) is not None for cell in cells
+        )
+        score = (len({len(row) for row in rows if row}) == 1, good / max(len(cells), 1))
         if best is None or score > best:
             best, chosen = score, delimiter
     return chosen
@@ -435,7 +438,10 @@ class _Body:
             names, units = ["", *names], ["", *units] if units else units  # the row names of R have no name
         if names and len(names) != used:
             first, line = self._lines[0][0], head[0].line if head else 0
-            hint = "; a decimal comma needs another delimiter" if (len(names), used) == (1, 2) else ""
+            commas = (
+                (len(names), used) == (1, 2) and not any(self._words) and (values == np.floor(values)).all()
+            )
+            hint = "; a decimal comma needs another delimiter" if commas else ""
             raise DataError(
                 f"{path}: cannot be read: line {first} has {used} cell(s), but line {line} has {len(names)} "
                 f"name(s){hint}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...basics.sizes import check_memory
+from ...data import as_trials
 from ...model import predict
 from ...observations.base import n_observed
 from ..checkpoints import written_whole
@@ -62,7 +63,10 @@ def _generate(options: argparse.Namespace) -> int:
             raise CommandError(f"--start: got {options.start!r}, expected {N} finite numbers")
     inputs = None
     if options.inputs:
-        inputs = np.asarray(Reading().read(options.inputs, run.names("input_names")).values)
+        trials = as_trials("--inputs", Reading().read(options.inputs, run.names("input_names")).values)
+        if len(trials) > 1:
+            raise CommandError(f"--inputs: got {len(trials)} trials, expected one series for the one orbit")
+        inputs = trials[0]
     check_inputs(model, inputs, options.steps)
     n_numbers = options.steps * (len(model.latent.A) + N + model.latent.C.shape[1])
     check_memory({"--steps": (options.steps, n_numbers * model.latent.A.itemsize)})

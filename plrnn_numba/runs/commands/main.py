@@ -17,6 +17,8 @@ from ..errors import CommandError, RunError
 from . import analyze, evaluate, generate, init, train, warmup
 from .common import DONE, MISTAKE, Command, a_path, import_own, join_negative
 
+_LONGEST = 300  # characters of a name, or of a number, that are repeated in an error
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -58,7 +60,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"plrnn-numba: error: {' '.join(message.split())}", file=sys.stderr)
+    words = [word if len(word) <= _LONGEST else f"{word[:100]}...{word[-40:]}" for word in message.split()]
+    print(f"plrnn-numba: error: {' '.join(words)}", file=sys.stderr)
     return MISTAKE
 
 

@@ -265,8 +265,9 @@ def _resume(options: argparse.Namespace) -> tuple[Run, Trainer]:
     state = None
     if run.has_checkpoint():
         state, meta = run.state()
-        if meta["config"] != config.to_dict():
-            changed = differences(meta["config"], config.to_dict())
+        then = Config.from_dict(meta["config"])  # options that are new since have their defaults
+        if then != config:
+            changed = differences(then.to_dict(), config.to_dict())
             raise RunError(
                 f"{run.folder}: config.json is not the one that the checkpoint was trained with; it differs in {changed}"
             )
