@@ -336,6 +336,35 @@ def test_a_hinge_that_the_map_does_not_feel_is_no_border():
     assert (zero.stability, zero.margin) == ("stable", 0)
 
 
+@pytest.mark.parametrize("width", [1e-3, 1e-6, 1e-10])
+def test_a_region_that_is_thin_beside_others_is_one(width):
+    """Of five kinks two lie `width` apart, and between them a repelling fixed point."""
+    kinks = np.array([-1, -width, 0, -0.5, 0.25])
+    hinge = hinge_of([[0]], [[0.1, 3, -3, 0.1, -0.2]], np.ones((5, 1)), -kinks, [-1.5 * width - 0.15])
+    found = analysis.fixed_points(hinge)
+    assert sorted(c.stability for c in found) == ["repelling", "stable", "stable"]
+    (between,) = [c for c in found if c.stability == "repelling"]
+    assert -width < between.points[0, 0] < 0
+    assert analysis.fixed_points(scaled(hinge, 1e8)).certificates == {1: "complete"}
+    latent = pl.ClippedShPLRNN([0.0, 0.5], np.eye(2), np.eye(2), [-width, 0.3], [width, 1.0], none(2))
+    (segment,) = analysis.fixed_points(latent).continua
+    np.testing.assert_allclose(segment.ends, [[-width, 2.6], [0, 2.6]], rtol=1e-6, atol=1e-15)
+
+
+def test_a_line_attractor_of_many_units_is_a_chain_of_segments():
+    rng = np.random.default_rng(0)
+    A, W = np.full(6, 0.5), 0.3 * rng.standard_normal((6, 6))
+    A[0], W[0] = 1, 0
+    latent = pl.ALRNN(A, W, np.r_[0, rng.standard_normal(5)], none(6), 3)
+    found = analysis.cycles(latent, 2)
+    ends = np.concatenate([c.ends for c in found.continua])
+    ends = ends[np.isfinite(ends).all(axis=1)]
+    assert len(found.continua) == 5
+    assert len(ends) == 2 * 4  # each inner end is that of two
+    assert all((np.abs(ends - end).max(axis=1) < 1e-9 * np.abs(ends).max()).sum() == 2 for end in ends)
+    assert found.certificates == {1: "continuum", 2: "continuum"}
+
+
 # --- certificates, and resume ----------------------------------------------------------------------
 
 
@@ -447,9 +476,10 @@ def test_a_nearly_line_attractor_is_slow_along_its_line():
     latent = LINE_ATTRACTOR._replace(A=np.array([0.999, 0.5]))
     (point,) = analysis.slow_points(latent, extent=1.0)
     assert point.is_fixed_point
-    np.testing.assert_allclose(np.abs(point.direction), [1, 0], atol=1e-3)
-    # |F(z) - z| = 0.001 |z1| is 0.01 at z1 = -10, and the region ends at 0.
-    np.testing.assert_allclose(point.reach, [10, 0], rtol=1e-2, atol=1e-9)
+    # It lies on a border, and is told with the side on which more is slow: |F(z) - z| = 0.001 |z1| is 0.01 at z1 = 10.
+    length = np.hypot(1, 0.6)
+    np.testing.assert_allclose(point.direction, np.array([1, 0.6]) / length, atol=2e-3)
+    np.testing.assert_allclose(point.reach, [0, 10 * length], rtol=1e-2, atol=1e-9)
 
 
 def test_slow_points_of_a_plane_against_a_grid():

@@ -169,6 +169,7 @@ def test_a_series_on_disk_trains_as_one_in_memory(tmp_path, monkeypatch, dtype):
     assert (tmp_path / "X.npy").read_bytes() == before
 
 
+@pytest.mark.filterwarnings("ignore:X. 2 of 3 trials are shorter than:RuntimeWarning")
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_trials_of_unequal_length_train_like_one_series_of_their_windows(row):
     """The same windows, whether they are cut from one file or from many: the same bits."""

@@ -475,6 +475,13 @@ def test_a_folder_of_trials(tmp_path, monkeypatch):
         Path(f"C/{i}.csv").write_text(lines("time,a,b", index=lambda k, i=i: str(k * i)))
     with pytest.raises(data.DataError, match=r"C/2.csv: dt is 2, but that of C/1.csv is 1"):
         data.load_array("C")
+    Path("E").mkdir()
+    Path("E/1.csv").write_text(lines(index=seconds))
+    Path("E/2.csv").write_text(lines())
+    with pytest.raises(
+        data.DataError, match=r"E/2.csv: nothing left out, but E/1.csv: the first column, whose steps"
+    ):
+        data.load_array("E")
     Path("D").mkdir()
     Path("D/1.txt").write_text(lines(sep=" "))
     np.testing.assert_array_equal(data.load_array("D"), [ROWS])

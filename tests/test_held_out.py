@@ -1,6 +1,7 @@
 """What is held out, and what a training is measured on: said, or refused, in one line before it begins."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -145,10 +146,11 @@ def test_nothing_held_out_is_said_and_kept_when_resumed(capsys):
 
 def test_trials_and_which_is_measured_on_are_said(capsys):
     train("--data", write_trials("d", [300, 200, 60, 110]), "--hold-out", "0.3")
-    assert lines(capsys) == [
-        "held out are the last 2 of 4 trials, 25 % of the rows",
-        "measured on validation, the longest of 2 trials (110 rows)",
-    ]
+    err = capsys.readouterr().err
+    assert re.search(
+        r"^data: 4 trials, .*; held out are the last 2 of 4 trials, 25 % of the rows$", err, re.M
+    )
+    assert "plrnn-numba: measured on validation, the longest of 2 trials (110 rows)\n" in err
     assert len(np.load("r/test.npy")) == 110
 
 
@@ -156,6 +158,14 @@ def test_quiet_says_nothing_of_it_but_what_is_lost(capsys):
     train("--data", write_trials("d", [300] + [15] * 3 + [200]), "--quiet")
     assert lines(capsys) == [
         "X: 3 of 4 trials are shorter than training.sequence_length + 1 = 21 rows and not used (45 of 345 rows)"
+    ]
+
+
+def test_what_is_not_begun_is_told_in_one_line(capsys):
+    Path("r").mkdir()
+    train("--data", write_trials("d", [300] + [15] * 3 + [200]), code=MISTAKE)
+    assert capsys.readouterr().err.splitlines() == [
+        "plrnn-numba: error: r: exists already; choose another --out, or go on with it by --resume"
     ]
 
 

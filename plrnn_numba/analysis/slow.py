@@ -52,7 +52,8 @@ class SlowPoint:
         In which the speed changes least, of length 1.
     reach : ndarray, (2,)
         How far the point can be moved against and along the direction within its region, while the relative speed is at
-        most the tolerance; inf where that has no end, 0 where the point itself is faster.
+        most the tolerance; inf where that has no end, 0 where the point itself is faster. One on a border is told with the
+        region in which that is furthest.
     """
 
     point: np.ndarray
@@ -202,6 +203,15 @@ class _Speeds:
                 found = polished
         return found
 
+    def are_one(self, z: np.ndarray, w: np.ndarray) -> bool:
+        """Whether two minima are one, or on a straight line of minima."""
+        size = max(1.0, float(np.abs(z).max()))
+        if np.abs(z - w).max() <= 1e-7 * size:
+            return True
+        least = self.speed(z)
+        between = (self.speed(z + part * (w - z)) for part in (1.0, 0.5, 0.1, 0.9))
+        return all(abs(speed - least) <= 1e-10 * size for speed in between)
+
     def slower_side(self, z: np.ndarray, pattern: np.ndarray) -> np.ndarray | None:
         """A pattern that meets this one in its slowest state z, and is slower from there on; None where none is.
 
@@ -310,8 +320,8 @@ def slow_points(
     >>> import numpy as np, plrnn_numba as pl
     >>> drift = pl.ShPLRNN(A=[1.0], W1=[[1.0, 1.0]], W2=[[1.0], [-1.0]], h1=[0.001], h2=[0.0, -1.0], C=np.zeros((1, 0)))
     >>> found = pl.analysis.slow_points(drift)  # z + 0.001 from -1 to 0, faster outside, and nowhere at rest
-    >>> [(round(p.speed, 6), p.is_fixed_point, -1 <= p.point[0] <= 0) for p in found]
-    [(0.001, False, True)]
+    >>> [(round(p.speed, 6), p.is_fixed_point, p.reach.round(6).tolist()) for p in found]
+    [(0.001, False, [1.0, 0.0])]
     """
     hinge, held = hold_inputs(as_hinge(latent), inputs)
     if len(held) > 1:
@@ -326,21 +336,17 @@ def slow_points(
     given = np.zeros((0, len(hinge.L))) if starts is None else as_states("starts", starts, hinge)
     listed = regions(hinge, limit=_MOST_REGIONS)
     begin = _first_patterns(hinge, unit, given, n_starts, seed) if listed is None else listed
-    minima: list[tuple[float, np.ndarray, np.ndarray]] = []
+    kept: list[SlowPoint] = []
     for pattern in begin:
         found = speeds.descend(pattern)
-        if found is None:
+        if found is None or speeds.speed(found[0]) * unit > tolerance * extent:
             continue
-        z, region = found
-        if not any(
-            np.abs(z - other).max() <= 1e-7 * max(1.0, float(np.abs(z).max())) for _, other, _ in minima
-        ):
-            minima.append((speeds.speed(z), z, region))
-    kept = [
-        _slow_point(speeds, s, z, p, tolerance, extent)
-        for s, z, p in minima
-        if s * unit <= tolerance * extent
-    ]
+        point = _slow_point(speeds, *found, tolerance, extent)
+        same = [i for i, other in enumerate(kept) if speeds.are_one(point.point / unit, other.point / unit)]
+        if not same:
+            kept.append(point)
+        elif point.reach.sum() > kept[same[0]].reach.sum():
+            kept[same[0]] = point
     kept.sort(key=lambda point: point.speed)
     return SlowPoints(tuple(kept), listed is not None, extent, tolerance)
 
@@ -358,11 +364,12 @@ def _first_patterns(hinge: Hinge, unit: float, given: np.ndarray, n_starts: int,
 
 
 def _slow_point(
-    speeds: _Speeds, speed: float, z: np.ndarray, pattern: np.ndarray, tolerance: float, extent: float
+    speeds: _Speeds, z: np.ndarray, pattern: np.ndarray, tolerance: float, extent: float
 ) -> SlowPoint:
     A, b = speeds.affine(pattern)
     G, o = speeds.faces(pattern)
     unit, rest = speeds.unit, A @ z + b
+    speed = float(np.linalg.norm(rest))
     direction = np.linalg.svd(A)[2][-1]
     direction = direction * np.sign(direction[np.abs(direction).argmax()])
     return SlowPoint(

@@ -37,18 +37,24 @@ def nearest(name: object, names: Iterable[str]) -> str:
     return f"; did you mean {by_lower[found[0]]!r}?" if found else ""
 
 
-def as_integer(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+_LARGEST = 2**63 - 1
+
+
+def as_integer(name: str, value: Any, least: int = 1, most: int | None = None, any_size: bool = False) -> int:
     """Return an integral number as an int; raise ValueError where it is none, or out of bounds.
 
-    True is no number here: it is a flag in the wrong place.
+    True is no number here: it is a flag in the wrong place. Beyond 64 bits are only numbers of `any_size`, as seeds.
     """
     try:
         integer = None if isinstance(value, (bool, str, bytes)) else int(value)
         fits = integer is not None and bool(integer == value)
     except (TypeError, ValueError, OverflowError):
         integer, fits = None, False
-    if integer is None or not fits or integer < least or (most is not None and integer > most):
+    largest = _LARGEST if most is None else most
+    if integer is None or not fits or integer < least or (integer > largest and not any_size):
         bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+        if integer is not None and integer > _LARGEST:
+            bounds = "below 2^63"
         raise ValueError(f"{name}: got {show(value)}, expected an integer {bounds}")
     return integer
 
@@ -72,7 +78,7 @@ def as_rng(seed: Any, name: str = "seed") -> np.random.Generator:
     if isinstance(seed, np.random.Generator):
         return seed
     try:
-        return np.random.default_rng(as_integer(name, seed, 0))
+        return np.random.default_rng(as_integer(name, seed, 0, any_size=True))
     except ValueError:
         raise ValueError(
             f"{name}: got {show(seed)}, expected an integer at least 0, or a numpy.random.Generator"

@@ -55,7 +55,7 @@ def as_real(value: Any) -> np.ndarray:
 
 def _filled(array: np.ndarray, mask: Any) -> np.ndarray:
     """The same, NaN where the mask says so: `array` itself where that is nowhere."""
-    if not np.any(mask):
+    if mask is np.ma.nomask or not np.any(mask):
         return array
     filled = array.astype(array.dtype.newbyteorder("=") if array.dtype.kind == "f" else np.float64)
     filled[mask] = np.nan

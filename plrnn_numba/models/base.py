@@ -194,5 +194,5 @@ def as_latent(latent: Latent) -> Latent:
     for field, shape in shapes.items():
         check_shape(f"{name}.{field}", arrays[field], shape)
     for field, array in arrays.items():
-        check_finite(f"{name}.{field}", array)
+        check_finite(f"latent: got NaN or inf among the parameters: {name}.{field}", array)
     return ready

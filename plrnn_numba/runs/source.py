@@ -46,9 +46,6 @@ class Files(NamedTuple):
             for series in (self.data, self.test):
                 if series is not None:
                     series.check_complete('"missing": "mask" takes it as not observed')
-        for series in (self.inputs, self.test_inputs):
-            if series is not None:
-                series.check_complete("external inputs have no gaps")
 
     @contextlib.contextmanager
     def naming_columns(self) -> Iterator[None]:
@@ -214,6 +211,9 @@ class Origin(Reading):
         test = dataclasses.replace(self, columns=columns).read(self.test, data.names) if self.test else None
         names = None if inputs is None else inputs.names
         test_inputs = drives.read(self.test_inputs, names) if self.test_inputs else None
+        for drive in (inputs, test_inputs):
+            if drive is not None:
+                drive.check_complete("external inputs have no gaps")
         return Files(data, inputs, test, test_inputs)
 
 

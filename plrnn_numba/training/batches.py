@@ -33,6 +33,9 @@ from .penalties import Found, Penalty, add_penalty, penalty_of
 from .state import State
 from .windows import Windows, WindowsOnDisk, draw_windows
 
+# Windows on disk that are read before their pages are given back, which takes as long as a batch.
+_WINDOWS_HELD = 256
+
 
 class Task(NamedTuple):
     """What every batch works on."""
@@ -190,6 +193,7 @@ class Batches:
         gradient = np.zeros_like(state.params)
         batch_size = config.training.batch_size
         self._on_disk = data if isinstance(data, WindowsOnDisk) else None
+        self._unreleased = 0
         self._task = Task(
             data.batch_of(batch_size) if isinstance(data, WindowsOnDisk) else data,
             np.arange(batch_size) * (config.training.sequence_length + 1),
@@ -253,6 +257,10 @@ class Batches:
         """Draw and read the n windows of a batch, where they are on disk."""
         if self._on_disk is not None:
             self._on_disk.read(rng, n, self._task.data.source)
+            self._unreleased += n
+            if self._unreleased >= _WINDOWS_HELD:
+                self._on_disk.release()
+                self._unreleased = 0
 
     def _settings(self, learning_rate: float) -> Settings:
         training = self._training

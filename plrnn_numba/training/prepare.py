@@ -21,6 +21,7 @@ from ..data import (
     inputs_of_trials,
     interpolated,
     parts_of,
+    release,
     stays_on_disk,
 )
 from ..model import Scaling
@@ -134,6 +135,7 @@ def _key(trials: list[np.ndarray], drives: list[np.ndarray]) -> str:
         digest.update(repr((trial.shape, drive.shape)).encode())
         for part in (trial, drive):
             digest.update(np.ascontiguousarray(as_native(part[::step]), np.float64).data)
+            release(part)  # each of a thousand rows brings its neighbourhood along
     return digest.hexdigest()[:32]
 
 

@@ -45,7 +45,7 @@ class WindowsOnDisk(NamedTuple):
 
     trials: list[np.ndarray]
     inputs: list[np.ndarray]
-    scaling: Scaling | None
+    scaling: Scaling | None  # (n_steps + 1, N), the same in each row: NumPy is slow where rows are short
     dtype: DTypeLike
     n_steps: int
     masked: bool
@@ -76,10 +76,12 @@ class WindowsOnDisk(NamedTuple):
             source.U[here] = as_native(U[there])
             if self.masked:
                 start = _in_model_units(_row_without_gaps(X, row), self.scaling, self.dtype)
-                source.starts[s * length] = np.nan_to_num(start, nan=0.0)
-        for number in np.unique(numbers):
-            release(self.trials[number])
-            release(self.inputs[number])
+                source.starts[s * length] = np.nan_to_num(np.atleast_2d(start)[0], nan=0.0)
+
+    def release(self) -> None:
+        """Give back the pages that were read."""
+        for array in (*self.trials, *self.inputs):
+            release(array)
 
 
 def make_windows(
@@ -105,7 +107,8 @@ def make_windows(
     if stays_on_disk([*trials, *inputs]):
         for array in (*trials, *inputs):
             read_at_random(array)
-        return WindowsOnDisk(trials, inputs, scaling, dtype, n_steps, masked, ends - lengths, starts, counts)
+        rows = None if scaling is None else Scaling(*(np.tile(a, (n_steps + 1, 1)) for a in scaling))
+        return WindowsOnDisk(trials, inputs, rows, dtype, n_steps, masked, ends - lengths, starts, counts)
     X = np.empty((ends[-1], trials[0].shape[1]), dtype)
     for trial, begin in zip(trials, ends - lengths):
         for first, part in parts_of(trial):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import dataclasses
 import importlib
@@ -11,7 +12,8 @@ import io
 import math
 import re
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -95,6 +97,19 @@ def join_negative(arguments: Sequence[str]) -> list[str]:
         else:
             joined.append(argument)
     return joined
+
+
+@contextlib.contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print what is warned of as lines, each once, without the place in the code, which says nothing at a shell.
+
+    Nothing of it is printed where an error ends the block: that is the one line to read.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RuntimeWarning)
+        yield
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        print(f"plrnn-numba: {' '.join(message.split())}", file=sys.stderr)
 
 
 def add_reading(command: argparse.ArgumentParser) -> None:

@@ -72,8 +72,9 @@ def _generate(options: argparse.Namespace) -> int:
     check_memory({"--steps": (options.steps, n_numbers * model.latent.A.itemsize)})
     try:
         orbit = predict(model, start, options.steps, inputs, dtype=options.dtype)
-    except ValueError as error:  # a start that the model's precision cannot hold
-        raise CommandError(f"--start: {error}") from None
+    except ValueError as error:  # what the model's precision cannot hold, inputs that are no numbers
+        flag = "--start: " if str(error).startswith("x0") else "--"
+        raise CommandError(f"{flag}{error}") from None
     with written_whole(out) as file:
         if out.suffix.lower() == ".npy":
             np.save(file, orbit)

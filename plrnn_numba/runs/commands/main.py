@@ -6,16 +6,15 @@ import argparse
 import io
 import os
 import sys
-import warnings
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ...basics.options import ConfigError
 from ...basics.sizes import SizeError
 from ...data import DataError
 from ..errors import CommandError, RunError
 from . import analyze, evaluate, generate, init, train, warmup
-from .common import DONE, MISTAKE, Command, a_path, import_own, join_negative
+from .common import DONE, MISTAKE, Command, a_path, import_own, join_negative, warnings_as_lines
 
 _LONGEST = 300  # characters of a name, or of a number, that are repeated in an error
 
@@ -29,22 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a path may have bytes that are no text
-    with warnings.catch_warnings():
-        warnings.simplefilter("default", RuntimeWarning)
-        warnings.showwarning = _tell  # type: ignore[assignment]
-        return _run(arguments)
-
-
-def _tell(message: Warning | str, *where: Any) -> None:
-    """A warning on one line, without the place in the code, which is not the user's."""
-    print(f"plrnn-numba: {' '.join(str(message).split())}", file=sys.stderr)
-
-
-def _run(arguments: Sequence[str] | None) -> int:
     try:
-        options = _parser().parse_args(join_negative(sys.argv[1:] if arguments is None else arguments))
-        import_own(options.own)
-        return options.command(options)
+        with warnings_as_lines():
+            given = sys.argv[1:] if arguments is None else arguments
+            options = _parser().parse_args(join_negative(given))
+            import_own(options.own)
+            return options.command(options)
     except (CommandError, ConfigError, DataError, RunError, SizeError, ModuleNotFoundError) as error:
         return _fail(str(error))
     except BrokenPipeError:  # `| head`

@@ -21,7 +21,17 @@ from ..errors import CommandError, RunError
 from ..folder import Run
 from ..source import Origin, Series
 from ..training import create, train
-from .common import DIVERGED, DONE, STOPPED, Add, a_path, add_reading, print_measures, summary
+from .common import (
+    DIVERGED,
+    DONE,
+    STOPPED,
+    Add,
+    a_path,
+    add_reading,
+    print_measures,
+    summary,
+    warnings_as_lines,
+)
 
 _LONGEST_NAME = 245  # bytes: of the 255 that a folder's may have some are for a number
 
@@ -190,15 +200,16 @@ def _start(options: argparse.Namespace) -> tuple[Run, Trainer]:
         given = _without_config(as_trials("X", loaded.series)[0].shape[1])
         apply_changes(given, options.set)
     config = Config.from_dict(given)
-    trainer = _trainer(loaded, config)
-    source: dict[str, Any] = {
-        "options": dataclasses.asdict(origin.absolute()),
-        "fingerprint": loaded.fingerprint(),
-        "measured_on": trainer.measured_on,
-    }
-    if loaded.files is not None:
-        source["data"] = loaded.files.to_dict()
-    run = create(folder, config, *trainer.validation, source)
+    with warnings_as_lines():  # where there is a run in the end
+        trainer = _trainer(loaded, config)
+        source: dict[str, Any] = {
+            "options": dataclasses.asdict(origin.absolute()),
+            "fingerprint": loaded.fingerprint(),
+            "measured_on": trainer.measured_on,
+        }
+        if loaded.files is not None:
+            source["data"] = loaded.files.to_dict()
+        run = create(folder, config, *trainer.validation, source)
     if not options.quiet:
         if loaded.files is not None:
             print(loaded.told(), file=sys.stderr)
@@ -282,12 +293,13 @@ def _resume(options: argparse.Namespace) -> tuple[Run, Trainer]:
     if loaded.test is not None:
         test, test_inputs = run.test_data()
         loaded = loaded._replace(test=test, test_inputs=test_inputs)
-    trainer = _trainer(loaded, config)
-    if state is not None:
-        try:
-            trainer.restore(state)
-        except ValueError as error:
-            raise RunError(f"{run.folder}: the checkpoint does not fit: {error}") from None
+    with warnings_as_lines():
+        trainer = _trainer(loaded, config)
+        if state is not None:
+            try:
+                trainer.restore(state)
+            except ValueError as error:
+                raise RunError(f"{run.folder}: the checkpoint does not fit: {error}") from None
     return run, trainer
 
 
