@@ -9,6 +9,7 @@ import pytest
 from helpers import circle, posix_only, small_config
 
 import plrnn_numba as pl
+from plrnn_numba.config import ConfigError, apply_changes
 from plrnn_numba.runs.checkpoints import write_atomically, written_whole
 from plrnn_numba.runs.commands.common import DONE, MISTAKE
 from plrnn_numba.runs.commands.main import main
@@ -131,3 +132,8 @@ def test_a_file_that_cannot_be_written_to_its_end_stays_as_it_was(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         write_atomically(tmp_path / "nowhere" / "m.npz", b"new")
     assert error.value.filename == str(tmp_path / "nowhere" / "m.npz")
+
+
+def test_a_key_that_stands_twice_in_a_value_of_set_is_an_error():
+    with pytest.raises(ConfigError, match="--set: forcing: the key 'name' stands twice in one mapping"):
+        apply_changes({}, ['forcing={"name": "STF", "name": "GTF"}'])

@@ -56,7 +56,7 @@ def read_config_file(path: PathLike) -> dict[str, Any]:
     text = _decode(path, raw)
     kind = suffix.removeprefix(".").upper()
     try:
-        data = json.loads(text, object_pairs_hook=_unique) if kind == "JSON" else _load_toml(text)
+        data = json.loads(text, object_pairs_hook=unique_keys) if kind == "JSON" else _load_toml(text)
     except ConfigError:
         raise
     except ValueError as error:
@@ -82,7 +82,7 @@ def _decode(path: Path, raw: bytes) -> str:
     raise ConfigError(f"{path}: cannot be read: {found}; save it as UTF-8")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A mapping of JSON; of a key that stands in it twice Python would take the last, without a word."""
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
