@@ -9,7 +9,8 @@ import pytest
 from helpers import circle, posix_only, small_config
 
 import plrnn_numba as pl
-from plrnn_numba.config import ConfigError, apply_changes
+from plrnn_numba.basics.options import ConfigError
+from plrnn_numba.config import apply_changes
 from plrnn_numba.runs.checkpoints import write_atomically, written_whole
 from plrnn_numba.runs.commands.common import DONE, MISTAKE
 from plrnn_numba.runs.commands.main import main

@@ -367,8 +367,8 @@ def test_a_signal_ends_with_75_and_resume_ends_with_the_same_bits(folder, name):
     whole = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert whole.returncode == DONE, whole.stderr
     process = start_training(folder, *epochs)
-    line = process.stderr.readline()
-    assert line.startswith("run ")
+    assert process.stderr.readline().startswith("data: 1200 rows x 2 channels from X.npy")
+    assert process.stderr.readline().startswith("run ")
     wait_for_an_evaluation(process)
     process.send_signal(getattr(signal, name))
     _, error = process.communicate(timeout=300)
