@@ -250,11 +250,12 @@ def generate(latent: Latent, z0: ArrayLike, n_steps: int, inputs: ArrayLike | No
     return orbits[0] if single else orbits
 
 
-def orbit_length(latent: Latent, n_orbits: int, n_steps: int) -> int:
-    """The checked length of orbits; raise ValueError where they would not fit into memory."""
+def orbit_length(latent: Latent, n_orbits: int, n_steps: int, n_observed: int = 0) -> int:
+    """The checked length of orbits; raise ValueError where they, and what is observed, would not fit into memory."""
     n_steps = as_integer("n_steps", n_steps)
-    n_numbers = n_orbits * n_steps * sum(latent.C.shape)  # states and inputs
-    check_memory({"n_steps": (n_steps, n_numbers * latent.C.itemsize)})
+    n_bytes = sum(latent.C.shape) * latent.C.itemsize  # a state and its inputs
+    n_bytes += n_observed * (8 + latent.C.itemsize)  # in the model's units and in the data's
+    check_memory({"n_steps": (n_steps, n_orbits * n_steps * n_bytes)})
     return n_steps
 
 

@@ -188,7 +188,7 @@ def predict(
     K = model.latent.C.shape[1]
     z0 = initial_state(model, x0)
     starts = z0.reshape(-1, z0.shape[-1])
-    n_steps = orbit_length(model.latent, len(starts), n_steps)
+    n_steps = orbit_length(model.latent, len(starts), n_steps, n_observed(model.observation))
     dtype = _data_dtype(model, dtype)
     if inputs is None and K:
         raise ValueError(f"inputs: got none, but the model has {K}; expected shape ({n_steps}, {K})")

@@ -717,3 +717,40 @@ def test_a_mistake_about_inputs_at_the_shell_is_one_line(driven_run, options, me
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert message in error
+
+
+# --- found by readers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "A, W, h, z",
+    [
+        ([0.5, 0.8], [[0, -1.3], [-0.6, 0]], [0.3, 0.36], [0.6, 0]),
+        ([0.4, 0.1], [[1.7, 1.3], [-2, 1.4]], [2.09, -3.8], [-1.9, 0]),
+    ],
+)
+def test_a_fixed_point_on_a_border_is_found_though_its_hinge_input_is_only_zero_to_rounding(A, W, h, z):
+    latent = pl.ALRNN(np.array(A), np.array(W, float), np.array(h), np.zeros((2, 0)), 1)
+    for found in (analysis.fixed_points(latent), analysis.cycles(latent, 1)):
+        assert np.abs(np.array([c.points[0] for c in found]) - z).max(axis=1).min() < 1e-12
+
+
+def test_a_linear_part_that_is_one_to_rounding_is_no_proof_of_a_bound():
+    for A, W, h in (([2.0, 0], [[0, 1], [-1, 0]], [1.0, 0]), ([0.3, 0.4], [[0, 0.7], [0.6, 0]], [1.0, 1])):
+        latent = pl.ALRNN(np.array(A), np.array(W, float), np.array(h), np.zeros((2, 0)), 0)
+        assert analysis.is_bounded(latent, n_starts=3, n_steps=100).answer != "yes"
+        assert analysis.absorbing_box(latent) is None
+
+
+def test_a_defective_eigenvalue_of_one_requires_no_index():
+    latent = pl.ALRNN(
+        np.zeros(2), np.array([[1.5, 0.5], [-0.5, 0.5]]), np.array([0.0, 1]), np.zeros((2, 0)), 0
+    )
+    assert analysis.fixed_points(latent).certificates[1] == "complete"
+
+
+def test_the_corner_of_all_regions_is_looked_at_once():
+    P = 7
+    W = 0.1 * np.random.default_rng(0).normal(size=(P, P))
+    latent = pl.ALRNN(np.full(P, 0.5), W, np.zeros(P), np.zeros((P, 0)), P)
+    assert len(analysis.fixed_points(latent)) == 1

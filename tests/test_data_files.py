@@ -454,12 +454,14 @@ def test_a_folder_of_trials(tmp_path, monkeypatch):
         Path(f"T/{name}").write_text("none of the trials")
     series = data.read_series("T")
     assert series.names == ("a", "b")
-    np.testing.assert_array_equal(series.values, [[[1, 2], [3, 5], [4, 4]]] * 2 + [[[2, 1], [5, 3], [4, 4]]])
+    np.testing.assert_array_equal(
+        series.values, [[[1, 2], [3, 5], [4, 4]], [[2, 1], [5, 3], [4, 4]], [[1, 2], [3, 5], [4, 4]]]
+    )
     for said in (
         "3 trials, 9 rows x 2 channels (a, b) from T",
         "columns of trial_2.csv put in order by their names",
         "2 other files left out",
-        "trials in the order of names (trial_1, trial_10, trial_2)",
+        "trials in the order of their numbers (trial_1, trial_2, trial_10)",
     ):
         assert said in series.told()
     Path("T/trial_3.csv").write_text("a,c\n1,2\n")
@@ -836,3 +838,33 @@ def test_mutated_tables_at_a_shell(folder, capsys):
             assert captured.err.count("\n") == 1, (k, captured.err)
         assert Path("Z.csv").read_bytes() == raw
     assert codes == {DONE, MISTAKE}
+
+
+# --- what belongs together ----------------------------------------------------------------------------
+
+
+def test_inputs_whose_clock_goes_at_another_step_are_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("X.csv").write_text("time,a,b\n" + "".join(f"{0.01 * i:.2f},{i % 7},{i % 5}\n" for i in range(300)))
+    Path("U.csv").write_text("time,u\n" + "".join(f"{0.02 * i:.2f},{i % 3}\n" for i in range(300)))
+    for flag, name in (("--inputs", "U.csv"), ("--test", "slow.csv")):
+        Path("slow.csv").write_text(
+            "time,a,b\n" + "".join(f"{0.1 * i:.1f},{i % 7},{i % 5}\n" for i in range(300))
+        )
+        assert main(["train", "--data", "X.csv", flag, name, "--out", "r"]) == MISTAKE
+        assert f"{flag}: its clock has dt" in capsys.readouterr().err
+
+
+def test_a_clock_that_repeats_is_told_of(tmp_path):
+    text = "t,a,b\n" + "".join(f"{i - (i > 50)},{i * i % 7},{i * i % 5}\n" for i in range(100))
+    (tmp_path / "X.csv").write_text(text)
+    told = data.read_series(tmp_path / "X.csv").told()
+    assert "column 't' is a variable though it goes forward but for line 53" in told
+
+
+def test_missing_cells_are_counted(tmp_path):
+    (tmp_path / "X.csv").write_text("a,b\n1,2\n,3\n4,\n5,6\n")
+    assert (
+        "4 rows x 2 channels (a, b) from X.csv, 2 of 8 cells missing"
+        in data.read_series(tmp_path / "X.csv").told()
+    )

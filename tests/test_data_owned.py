@@ -542,3 +542,36 @@ def test_a_fingerprint_knows_the_data_again_and_reads_little_of_what_is_on_disk(
         assert _fingerprint(np.ma.array(X.data, mask=X.mask), None) == first
     X.mask[10] = False
     assert _fingerprint(X, None) != first
+
+
+def test_frames_are_joined_by_the_names_of_their_columns():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"u": np.arange(5.0), "v": 100 + np.arange(5.0)})
+    first, second = data.as_trials("X", [frame, frame[["v", "u"]]])
+    np.testing.assert_array_equal(first, second)
+    with pytest.raises(
+        data.DataError, match=r"X\[1\]: has columns \['u', 'w'\], but X\[0\] has \['u', 'v'\]"
+    ):
+        data.as_trials("X", [frame, frame.rename(columns={"v": "w"})])
+
+
+def test_what_an_xarray_says_of_its_file_is_not_said_of_values_that_were_unpacked():
+    xarray = pytest.importorskip("xarray")
+    array = xarray.DataArray(np.arange(6.0).reshape(3, 2), dims=("t", "c"))
+    array.encoding.update(_FillValue=0, scale_factor=1.0, add_offset=-100.0, dtype="int16")
+    assert not np.isnan(data.as_trials("X", array)[0]).any()
+
+
+def test_a_masked_number_is_no_number():
+    for call in (lambda: pl.GTF(np.ma.masked), lambda: pl.generate(MODEL, [0, 0], np.ma.masked)):
+        with pytest.raises(ValueError, match="masked"):
+            call()
+
+
+def test_models_of_a_training_share_no_array():
+    def spoil(report):
+        report.model.scaling.mean[:] = 1e6
+
+    result = pl.fit(circle(), config(), callback=spoil, progress=False)
+    assert (np.abs(result.model.scaling.mean) < 10).all()
+    assert not np.shares_memory(result.model.scaling.mean, result.best_model.scaling.mean)

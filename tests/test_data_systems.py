@@ -44,3 +44,8 @@ def test_jacobians_of_a_step_are_those_of_integrated_neighbours(name):
     for x, jacobian in zip(X, J):
         columns = [(ahead(x + step * e) - ahead(x - step * e)) / (2 * step) for e in np.eye(len(x))]
         np.testing.assert_allclose(jacobian, np.array(columns).T, atol=1e-6)
+
+
+def test_jacobians_over_a_long_step_shrink_volumes_as_the_flow_does():
+    J = systems.flow_jacobians("lorenz63", 3, dt=1.0)
+    np.testing.assert_allclose(np.log(np.abs(np.linalg.det(J))), -41 / 3, atol=1e-5)

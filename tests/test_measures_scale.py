@@ -387,3 +387,27 @@ def test_the_kernel_distance_ranks_by_quality(N):
         assert found[0] > 1.5 * max(worst, 0.02)
     independent = np.stack([rng.permutation(c) for c in y.T], axis=1)  # each channel is right by itself
     assert measures.kernel_distance(x, independent) > 1.5 * max(worst, 0.02)
+
+
+@pytest.mark.parametrize("far", [1e9, 1e11, 1e14])
+def test_the_kernel_distance_of_points_far_off_is_their_sum_over_pairs(far):
+    Y2 = X[::-1].copy()
+    Y2[-1] = far
+    middle, spread = X.mean(axis=0), X.std(axis=0)
+    x, y = (X - middle) / spread, (Y2 - middle) / spread
+    own, others, between = (
+        np.exp(-((a[:, None] - b) ** 2).sum(axis=2) / (4 * x.shape[1])) for a, b in ((x, x), (y, y), (x, y))
+    )
+    n = len(x)
+    own, others = ((k.sum() - n) / (n * (n - 1)) for k in (own, others))
+    expected = 1 + (others - 2 * between.mean()) / own
+    assert measures.kernel_distance(X, Y2, width=1.0) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_driven_model_needs_its_inputs_in_each_measure_of_prediction():
+    driven = pl.init_model({"latent_dim": 2, "latent_step": {"name": "PLRNN"}}, 2, 1)
+    for measure in (pl.prediction_error, measures.prediction_errors):
+        with pytest.raises(
+            ValueError, match=r"inputs: got none, but the model has 1; expected shape \(300, 1\)"
+        ):
+            measure(driven, X, n_steps=3)

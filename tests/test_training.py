@@ -367,3 +367,11 @@ def test_the_logger_gets_the_lines_or_silences_them(capsys):
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before)
+
+
+def test_a_step_that_leaves_the_finite_numbers_is_undone_and_told():
+    given = small_config(training={"epochs": 1, "batches_per_epoch": 1, "learning_rate": [1e300, 1e-300]})
+    with pytest.warns(RuntimeWarning, match="training diverged in epoch 1"):
+        result = pl.fit(circle(), given, progress=False)
+    assert result.status == "diverged"
+    assert np.isfinite(result.model.latent.A).all()

@@ -526,6 +526,7 @@ class CycleMap:
         self.maps, self.phases = maps, len(maps.drive)
         none = np.zeros((len(maps.h), 0))
         self.hinge = Hinge(maps.L_T.T, maps.B_T.T, maps.C, maps.d, maps.h, none)
+        self._adjoined: dict[tuple[bytes, bytes], np.ndarray] = {}
 
     @property
     def hash(self) -> str:
@@ -587,7 +588,7 @@ class CycleMap:
             eigenvalues_of(P),
             margin,
             self._residual(points),
-            self._adjoining(closed, border),
+            self._adjoining_once(closed, border),
         )
 
     def _size(self, points: np.ndarray) -> float:
@@ -598,6 +599,13 @@ class CycleMap:
         after = np.empty((len(points) + 1, points.shape[1]))
         _follow(self.maps, np.ascontiguousarray(points[0]), after)
         return float(np.abs(after[-1] - points[0]).max())
+
+    def _adjoining_once(self, closed: np.ndarray, border: np.ndarray) -> np.ndarray:
+        """The same, kept: where many borders meet, each region about the corner leads to one cycle."""
+        key = closed.tobytes(), border.tobytes()
+        if key not in self._adjoined:
+            self._adjoined[key] = self._adjoining(closed, border)
+        return self._adjoined[key]
 
     def _adjoining(self, itinerary: np.ndarray, border: np.ndarray) -> np.ndarray:
         """The multipliers next to a cycle on a border, or none where they are all the same linear map."""

@@ -38,11 +38,11 @@ _MOST_TRANSITIONS = 5_000  # pairs of regions, of which it is asked whether one 
 
 
 @kernel
-def _all_by_hinges(G, g, n, phases, n_hinges, found, singular):
+def _all_by_hinges(G, g, sizes, n, phases, n_hinges, found, singular):
     """Sign patterns, as integers, of the solutions of ``u = G phi(u) + g``; and those whose system is singular.
 
     Bit t n_hinges + k stands for hinge k at step t. Of the rotations of a pattern, by multiples of the phases, only the smallest is
-    tried. Two numbers are returned, of found and of singular ones, of which the arrays hold the first.
+    tried. A hinge is on its border where u is rounding beside the terms that it is the sum of, those of g of the size `sizes`. Two numbers are returned, of found and of singular ones, of which the arrays hold the first.
     """
     size = n * n_hinges
     A, b, x = np.empty((size, size)), np.empty(size), np.empty(size)
@@ -81,7 +81,7 @@ def _all_by_hinges(G, g, n, phases, n_hinges, found, singular):
         solve(A, m, rows, b, x)
         real = True
         for i in range(size):
-            u, terms = g[i], abs(g[i])
+            u, terms = g[i], sizes[i]
             for a in range(m):
                 u += G[i, active[a]] * x[a]
                 terms += abs(G[i, active[a]] * x[a])
@@ -167,7 +167,7 @@ def _all_by_regions(maps, pool, n, found, singular):
     return count, n_singular
 
 
-def _reduced(on: CycleMap, n: int) -> tuple[np.ndarray, np.ndarray] | None:
+def _reduced(on: CycleMap, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """G (n n_hinges, n n_hinges) and g (n n_hinges,) of ``u = G phi(u) + g`` for cycles of n steps; None where I - L^n is singular."""
     hinge, drive = on.hinge, on.maps.drive
     M, n_hinges = len(hinge.L), len(hinge.d)
@@ -180,14 +180,17 @@ def _reduced(on: CycleMap, n: int) -> tuple[np.ndarray, np.ndarray] | None:
     S = np.linalg.inv(remainder)
     # z_t = sum over lags l = 1..n of L^(l-1) S (B phi(u_(t-l)) + h + drive_(t-l)), indices modulo n.
     blocks = [hinge.C @ powers[lag - 1] @ S for lag in range(1, n + 1)]
+    sizes = [np.abs(hinge.C) @ np.abs(powers[lag - 1] @ S) for lag in range(1, n + 1)]
     G, g = np.zeros((n * n_hinges, n * n_hinges)), np.tile(hinge.d, n)
+    of_g = np.abs(g)
     for t in range(n):
         rows = slice(t * n_hinges, (t + 1) * n_hinges)
         for lag, block in enumerate(blocks, 1):
             s = (t - lag) % n
             G[rows, s * n_hinges : (s + 1) * n_hinges] = block @ hinge.B
             g[rows] += block @ (hinge.h + drive[s % len(drive)])
-    return G, g
+            of_g[rows] += sizes[lag - 1] @ (np.abs(hinge.h) + np.abs(drive[s % len(drive)]))
+    return G, g, of_g
 
 
 def _all(kernel_call, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -211,8 +214,7 @@ def exhaust(on: CycleMap, n: int, pool: np.ndarray | None, collection: Collectio
         by_regions = work if work <= _REGION_WORK else math.inf
     reduced = _reduced(on, n) if by_hinges < math.inf and n_hinges else None
     if reduced is not None and by_hinges * (n * n_hinges) ** 2 <= by_regions:
-        G, g = reduced
-        found, singular = _all(lambda *out: _all_by_hinges(G, g, n, on.phases, n_hinges, *out), ())
+        found, singular = _all(lambda *out: _all_by_hinges(*reduced, n, on.phases, n_hinges, *out), ())
 
         def itineraries(chosen: np.ndarray) -> np.ndarray:
             bits = chosen[:, None] >> np.arange(n * n_hinges) & 1
@@ -279,7 +281,13 @@ def _required_index(hinge: Hinge, n: int) -> int | None:
     if bounded_groups(hinge) is None:
         return None
     eigenvalues = np.linalg.eigvals(hinge.L) ** n
-    if (np.abs(eigenvalues - 1) < 1e-9).any():
+    with np.errstate(all="ignore"):
+        remainder = np.eye(len(hinge.L)) - np.linalg.matrix_power(hinge.L, n)
+    if (np.abs(eigenvalues - 1) < 1e-9).any() or not np.isfinite(remainder).all():
+        return None
+    # An eigenvalue 1 with fewer eigenvectors than it is counted for is computed to half the digits.
+    singular = np.linalg.svd(remainder, compute_uv=False)
+    if len(singular) and singular[-1] <= 1e-12 * max(singular[0], 1.0):
         return None
     real = np.abs(eigenvalues.imag) <= 1e-12 * np.maximum(np.abs(eigenvalues), 1e-300)
     return -1 if (real & (eigenvalues.real > 1)).sum() % 2 else 1

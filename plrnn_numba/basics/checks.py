@@ -40,13 +40,17 @@ def nearest(name: object, names: Iterable[str]) -> str:
 _LARGEST = 2**63 - 1
 
 
+# What int() or float() would take, or warn of: a flag, text, and what a masked array has where nothing is known.
+_NO_NUMBERS = (bool, str, bytes, type(np.ma.masked))
+
+
 def as_integer(name: str, value: Any, least: int = 1, most: int | None = None, any_size: bool = False) -> int:
     """Return an integral number as an int; raise ValueError where it is none, or out of bounds.
 
     True is no number here: it is a flag in the wrong place. Beyond 64 bits are only numbers of `any_size`, as seeds.
     """
     try:
-        integer = None if isinstance(value, (bool, str, bytes)) else int(value)
+        integer = None if isinstance(value, _NO_NUMBERS) else int(value)
         fits = integer is not None and bool(integer == value)
     except (TypeError, ValueError, OverflowError):
         integer, fits = None, False
@@ -62,7 +66,7 @@ def as_integer(name: str, value: Any, least: int = 1, most: int | None = None, a
 def as_number(name: str, value: Any, *, above: float | None = None, least: float | None = None) -> float:
     """Return a finite real number as a float; raise ValueError where it is none, or out of bounds."""
     try:
-        number = math.nan if isinstance(value, (bool, str, bytes)) else float(value)
+        number = math.nan if isinstance(value, _NO_NUMBERS) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     low = (above is not None and not number > above) or (least is not None and not number >= least)

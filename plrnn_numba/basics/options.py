@@ -9,6 +9,8 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
+import numpy as np
+
 from .checks import nearest, show
 
 
@@ -180,6 +182,8 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
     if type(value) is hint and hint in (bool, int, str):
         return value
     origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if value is np.ma.masked:
+        raise ConfigError(f"{path}: got a masked value, expected a number")
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a number of NumPy's
         value = value.item()
     if origin in (typing.Union, types.UnionType):

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..basics.checks import show
 from ..basics.options import ConfigError
-from .files import unique_keys
+from .files import RepeatedKeyError, unique_keys
 
 
 def apply_changes(config: dict[str, Any], changes: list[str]) -> None:
@@ -21,10 +21,10 @@ def apply_changes(config: dict[str, Any], changes: list[str]) -> None:
             raise ConfigError(f"--set: got {show(change)}, expected KEY=VALUE, as training.epochs=50")
         try:
             value = json.loads(text, object_pairs_hook=unique_keys)
-        except json.JSONDecodeError:
-            value = text
-        except ValueError as error:
+        except RepeatedKeyError as error:
             raise ConfigError(f"--set: {path}: {error}") from None
+        except ValueError:
+            value = text
         except RecursionError:
             raise ConfigError(f"--set: {path}: the value is nested too deeply") from None
         node = config

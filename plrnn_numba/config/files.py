@@ -82,13 +82,17 @@ def _decode(path: Path, raw: bytes) -> str:
     raise ConfigError(f"{path}: cannot be read: {found}; save it as UTF-8")
 
 
+class RepeatedKeyError(ValueError):
+    """A key that stands twice in one mapping."""
+
+
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A mapping of JSON; of a key that stands in it twice Python would take the last, without a word."""
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for i, key in enumerate(keys) if key in keys[:i])
-        raise ValueError(f"the key {show(twice)} stands twice in one mapping")
+        raise RepeatedKeyError(f"the key {show(twice)} stands twice in one mapping")
     return mapping
 
 

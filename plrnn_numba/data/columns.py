@@ -146,7 +146,22 @@ def choose(
     ]
     if not indices:
         raise DataError(f"{where}: no column is left ({', '.join(left_out)})")
+    for i in indices if columns is None else ():
+        row = _nearly_a_clock(table.columns[i])
+        if row is not None:
+            left_out.append(
+                f"{table.label(i)} is a variable though it goes forward but for {table.place(row, i)} (--drop "
+                f"{table.columns[i].name})"
+            )
     return Chosen(indices, clock, left_out)
+
+
+def _nearly_a_clock(column: Column) -> int | None:
+    """The first row that does not go forward of a column that may be a clock by its name, and goes forward else."""
+    if column.words or not _is_clock_s_name(column.name, _PERHAPS_CLOCKS) or len(column.values) < 10:
+        return None
+    back = np.flatnonzero(np.diff(column.values) <= 0)
+    return int(back[0]) + 1 if 0 < len(back) <= len(column.values) // 10 else None
 
 
 def values_of(where: str, table: Table, indices: list[int]) -> np.ndarray:

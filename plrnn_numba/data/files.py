@@ -27,6 +27,7 @@ from .columns import (
     values_of,
 )
 from .formats import ARCHIVES, ENDINGS, LOOSE, TABLES, Column, Table
+from .mapped import mapping_of
 from .trials import DataError
 
 _ALLOWED = f"{', '.join(ENDINGS)} or a folder"
@@ -79,7 +80,10 @@ class SeriesFile:
         shape = f"{_number(rows, 'row')} x {_number(self.n_columns, 'channel')}"
         shape = shape if trials == 1 else f"{trials} trials, {shape}"
         names = f" ({named(self.names)})" if self.names else ""
-        return ", ".join([f"{shape}{names} from {printable(Path(self.source).name)}", *self.left_out])
+        gaps, cells = _n_missing(self.trials)
+        missing = [f"{gaps} of {cells} cells missing"] if gaps else []
+        source = printable(Path(self.source).name)
+        return ", ".join([f"{shape}{names} from {source}", *missing, *self.left_out])
 
     def check_complete(self, hint: str) -> None:
         """Raise DataError for a cell of a text that is missing, with its line and its column's name."""
@@ -101,6 +105,12 @@ class SeriesFile:
                     f"{self.source}: got {_number(T, 'row')} and {N} columns, but rows are times and columns are "
                     f"channels; --transpose turns it, --no-transpose takes it as it is"
                 )
+
+
+def _n_missing(trials: Sequence[np.ndarray]) -> tuple[int, int]:
+    """How many cells are NaN, of how many; of what stays on disk none are counted."""
+    read = [t for t in trials if t.dtype.kind == "f" and mapping_of(t) is None]
+    return sum(int(np.isnan(t).sum()) for t in read), sum(t.size for t in read)
 
 
 def _number(n: int, what: str) -> str:
@@ -243,7 +253,7 @@ def _read_folder(path: Path, options: _Options, like: Sequence[str] | None) -> S
     files = [file for file in path.iterdir() if file.is_file() and not file.name.startswith(".")]
     data = [file for file in files if file.suffix.lower() in ENDINGS]
     strict = [file for file in data if file.suffix.lower() not in LOOSE]
-    data = sorted(strict or data)
+    data = sorted(strict or data, key=_by_numbers)
     if not data:
         raise DataError(f"{path}: the folder has no {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]} file")
     trials = [_read_file(file, options, like) for file in data]
@@ -260,8 +270,8 @@ def _read_folder(path: Path, options: _Options, like: Sequence[str] | None) -> S
         notes += [told for told in trials[i].left_out if told not in notes]
     if len(files) > len(data):
         notes.append(f"{_number(len(files) - len(data), 'other file')} left out")
-    if sorted(data, key=_by_numbers) != data:
-        notes.append(f"trials in the order of names ({named([file.stem for file in data], 4)})")
+    if sorted(data) != data:
+        notes.append(f"trials in the order of their numbers ({named([file.stem for file in data], 4)})")
     places = tuple(trial.places[0] for trial in trials)
     return SeriesFile(
         [np.asarray(t.values) for t in trials], first.names, first.dt, tuple(notes), str(path), places

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -159,10 +160,12 @@ def flow_jacobians(
         columns = [(flow(x + h * e[:, None]) - flow(x - h * e[:, None])) / (2 * h) for e in eye]
         return np.stack(columns, axis=1)
 
-    # Runge and Kutta's rule on all steps at once, in ten substeps each: an error of (dt / 10)^5.
+    # Runge and Kutta's rule on all steps at once, in at least ten substeps each, none longer than a tenth of the
+    # system's usual dt: an error of (dt / 10)^5.
     x, J = x.T.copy(), np.repeat(eye[:, :, None], n_steps, axis=2)
-    substep = step / 10
-    for _ in range(10):
+    n_substeps = max(10, math.ceil(10 * step / system.dt))
+    substep = step / n_substeps
+    for _ in range(n_substeps):
         k: list[np.ndarray] = []
         K: list[np.ndarray] = []
         for weight in (0.0, 0.5, 0.5, 1.0):

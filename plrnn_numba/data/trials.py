@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,7 +34,8 @@ def as_trials(name: str, X: Trials) -> list[np.ndarray]:
             )
         trials = [array] if array.ndim == 2 else list(array)
     else:
-        trials = [_as_array(f"{name}[{i}]", trial) for i, trial in enumerate(cast("Sequence[ArrayLike]", X))]
+        given = cast("Sequence[ArrayLike]", X)
+        trials = [_as_array(f"{name}[{i}]", trial) for i, trial in enumerate(_in_one_order(name, given))]
     for i, trial in enumerate(trials):
         if trial.ndim != 2:
             raise DataError(f"{name}[{i}]: got shape {trial.shape}, expected (T_i, N)")
@@ -43,6 +44,19 @@ def as_trials(name: str, X: Trials) -> list[np.ndarray]:
                 f"{name}[{i}]: got {trial.shape[1]} columns, but {name}[0] has {trials[0].shape[1]}"
             )
     return trials if stays_on_disk(trials) else [as_native(trial) for trial in trials]
+
+
+def _in_one_order(name: str, trials: Sequence[Any]) -> list[Any]:
+    """Data frames with their columns in the order of the first."""
+    names = [list(t.columns) if hasattr(t, "iloc") and hasattr(t, "columns") else None for t in trials]
+    first, ordered = names[0], list(trials)
+    for i, own in enumerate(names):
+        if first is None or own is None or own == first:
+            continue
+        if len(set(first)) < len(first) or sorted(map(str, own)) != sorted(map(str, first)):
+            raise DataError(f"{name}[{i}]: has columns {show(own)}, but {name}[0] has {show(first)}")
+        ordered[i] = trials[i][first]
+    return ordered
 
 
 def _is_list_of_trials(X: Trials) -> bool:
@@ -122,10 +136,15 @@ def inputs_of_trials(name: str, inputs: Trials | None, of: str, trials: list[np.
         return [np.zeros((len(trial), 0), np.float32) for trial in trials]
     drives = as_trials(name, inputs)
     check_trials(name, drives, may_be_masked=False)
-    if [len(d) for d in drives] != [len(t) for t in trials]:
+    lengths, needed = [len(d) for d in drives], [len(t) for t in trials]
+    if lengths != needed:
+        first = next(
+            (i for i, (a, b) in enumerate(zip(lengths, needed)) if a != b), min(len(lengths), len(needed))
+        )
+        shown, where = (slice(5), "") if first < 5 else (slice(first, first + 5), f" from trial {first} on")
         raise DataError(
-            f"{name}: got trials of {[len(d) for d in drives][:5]} rows, but {of} has "
-            f"{[len(t) for t in trials][:5]}; each row of {name} belongs to the same row of {of}"
+            f"{name}: got trials of {lengths[shown]} rows{where}, but {of} has {needed[shown]}; each row of {name} belongs "
+            f"to the same row of {of}"
         )
     return drives
 
@@ -153,7 +172,7 @@ def fill_from(part: np.ndarray, x: np.ndarray, last: bool = False) -> None:
 
 def interpolated(X: np.ndarray) -> np.ndarray:
     """Each missing entry between its neighbours in time, linearly: to compare with, not to learn from."""
-    filled = np.array(X, np.float64)
+    filled = np.array(as_real(X), np.float64)
     rows = np.arange(len(filled))
     for column in filled.T:
         known = ~np.isnan(column)

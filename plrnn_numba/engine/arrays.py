@@ -6,6 +6,8 @@ read-only, Fortran-ordered, strided or memory-mapped array, or a list, compiles 
 
 from __future__ import annotations
 
+import decimal
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -38,14 +40,15 @@ def as_real(value: Any) -> np.ndarray:
         return _real_frame(value)
     if hasattr(value, "iloc") and hasattr(value, "to_numpy"):
         value = value.to_numpy()
-    elif hasattr(value, "dims") and hasattr(value, "attrs"):
+    elif _has_labels(value):
         value = _without_fill(value)
     elif isinstance(value, (list, tuple)) and any(not isinstance(part, (int, float)) for part in value):
         value = [_unmasked(part) for part in value]
     try:
         array = np.ma.getdata(value) if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
-    except TypeError:
-        raise NotRealError(of, "object") from None
+    except (TypeError, RuntimeError) as error:  # RuntimeError: of a tensor whose gradient is wanted
+        why = f" that cannot be taken as an array ({error})" if isinstance(error, RuntimeError) else ""
+        raise NotRealError(of, "object", why) from None
     if array.dtype.kind == "O" and array.ndim:
         array = _from_objects(array, of)
     if array.dtype.kind not in "fiub":
@@ -66,25 +69,25 @@ def _unmasked(part: Any) -> Any:
     """A part of a list, with NaN for what it masks, which NumPy forgets when it joins the parts."""
     if isinstance(part, (list, tuple)):
         return [_unmasked(inner) for inner in part]
-    says_missing = isinstance(part, np.ma.MaskedArray) or hasattr(part, "iloc") or hasattr(part, "dims")
+    says_missing = isinstance(part, np.ma.MaskedArray) or hasattr(part, "iloc") or _has_labels(part)
     return as_real(part) if says_missing else part
 
 
 def _from_objects(array: np.ndarray, of: str) -> np.ndarray:
     """Numbers that Python objects stand for, NaN for None and pandas' NA; text is no number, not even '1.5'."""
-    numbers = np.empty(array.shape, np.float64)
+    found = np.empty(array.shape, np.float64)
     for place, entry in np.ndenumerate(array):
         try:
             if entry is None or type(entry).__name__ in ("NAType", "MaskedConstant"):
-                numbers[place] = np.nan
-            elif isinstance(entry, (str, bytes, complex)) or np.ndim(entry):
+                found[place] = np.nan
+            elif not isinstance(entry, (numbers.Real, decimal.Decimal, np.bool_)):
                 raise TypeError
             else:
-                numbers[place] = float(entry)
+                found[place] = float(entry)
         except (TypeError, ValueError, OverflowError):
             where = place if len(place) > 1 else place[0]
             raise NotRealError(of, "object", f" with {show(entry)} at {where}") from None
-    return numbers
+    return found
 
 
 def _real_frame(frame: Any) -> np.ndarray:
@@ -103,12 +106,24 @@ def _real_frame(frame: Any) -> np.ndarray:
     return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0))
 
 
+def _has_labels(value: Any) -> bool:
+    """Whether this is an xarray; a dataset of h5py has dims and attributes too, and is an array."""
+    return all(hasattr(value, name) for name in ("dims", "attrs", "values"))
+
+
 def _without_fill(array: Any) -> Any:
-    """An xarray's values, masked where they are what its metadata call missing."""
+    """An xarray's values, masked where they are what its metadata call missing.
+
+    The encoding is that of a file: it says nothing of values that were unpacked when they were read.
+    """
     values = np.asarray(array.values)
+    encoding = dict(getattr(array, "encoding", None) or {})
+    unpacked = {"scale_factor", "add_offset"} & set(encoding)
+    if unpacked or np.dtype(encoding.get("dtype", values.dtype)) != values.dtype:
+        encoding = {}
     fills = [
         fill
-        for metadata in (array.attrs, getattr(array, "encoding", None) or {})
+        for metadata in (array.attrs, encoding)
         for key in ("_FillValue", "missing_value")
         for fill in np.ravel(metadata.get(key, ())).tolist()
         if isinstance(fill, (int, float)) and values.dtype.kind in "fiu"

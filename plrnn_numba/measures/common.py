@@ -57,6 +57,8 @@ def as_pair(X: ArrayLike, Y: ArrayLike, same_length: bool) -> tuple[np.ndarray, 
     Y = as_floats("Y", Y, np.float64, (length, X.shape[1]))
     if len(X) < 2:
         raise ValueError(f"X: got {len(X)} rows, expected at least 2")
+    if not X.shape[1]:
+        raise ValueError(f"X: got shape {X.shape}, expected at least one column")
     if not np.isfinite(X).all():
         raise ValueError("X: got NaN or inf, expected a finite true series")
     constant = np.flatnonzero(~moving(X))

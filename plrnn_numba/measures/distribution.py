@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.spatial.distance import cdist
 
 from ..basics.checks import as_integer, as_number, as_rng, one_of, show
+from ..basics.sizes import check_memory
 from .common import (
     Estimate,
     as_pair,
@@ -77,9 +79,11 @@ def statistical_error(
     """
     X, Y = as_pair(X, Y, same_length=False)
     one_of("variant", variant, ("sliced", "dimwise"))
-    if not 0 <= delta < 0.5:
+    delta = as_number("delta", delta, least=0)
+    if not delta < 0.5:
         raise ValueError(f"delta: got {delta!r}, allowed is from 0 to below 0.5")
     levels = as_integer("levels", levels)
+    check_memory({"levels": (levels, 16 * levels * max(X.shape[1], _AT_ONCE))})
     reason = why_not_finite(Y)
     at = np.linspace(delta, 1 - delta, levels)
     if variant == "dimwise":
@@ -90,6 +94,7 @@ def statistical_error(
             return undefined("E_stat", reason)
         return _along_the_axes(X, Y, at)
     directions = 1000 if directions is None else as_integer("directions", directions)
+    check_memory({"directions": (directions, 16 * directions * X.shape[1])})
     rng = as_rng(0 if seed is None else seed)
     if reason:
         return undefined("E_stat", reason)
@@ -191,6 +196,8 @@ def kernel_distance(X: ArrayLike, Y: ArrayLike, *, width: float = 0.25) -> float
         x, y = ((A - middle) / spread for A in (X[_evenly(len(X))], Y))
     if not np.abs(y).max() < 1e100:
         return undefined("D_mmd", "Y is larger than X by more than its squares can be")
+    if len(y) < 2:
+        return undefined("D_mmd", "Y has one row, and no pairs of points")
     sigma = width * math.sqrt(2 * x.shape[1])
     own, others, between = (_mean_kernel(a, b, sigma) for a, b in ((x, x), (y, y), (x, y)))
     if own == 0:
@@ -202,12 +209,20 @@ def _evenly(n_rows: int) -> np.ndarray:
     return np.unique(np.linspace(0, n_rows - 1, min(n_rows, _POINTS)).astype(np.int64))
 
 
+_FAR = 1000  # widths of the kernel
+
+
 def _mean_kernel(A: np.ndarray, B: np.ndarray, sigma: float) -> float:
     """The mean of ``exp(-|a - b|^2 / (2 sigma^2))`` over pairs, but for those of a point with itself."""
     middle = A.mean(axis=0)  # near which the squares lose nothing
     a, b = A - middle, B - middle
-    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
-    kernel = np.exp(np.maximum(squares, 0.0) / (-2 * sigma**2))
+    p, q = (a**2).sum(axis=1), (b**2).sum(axis=1)
+    if math.sqrt(max(p.max(), q.max())) < _FAR * sigma:
+        squares = np.maximum(p[:, None] + q - 2 * a @ b.T, 0.0)
+    else:  # of points as far off as this, the difference of squares has lost what lies between them
+        squares = cdist(A, B, "sqeuclidean")
+    with np.errstate(over="ignore"):
+        kernel = np.exp(squares / sigma / sigma / -2)
     if A is B:
         np.fill_diagonal(kernel, 0.0)
         return float(kernel.sum() / (len(A) * max(len(A) - 1, 1)))

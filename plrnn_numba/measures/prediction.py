@@ -181,9 +181,12 @@ def _checked(
     if not np.isfinite(X).all():
         raise ValueError("X: got NaN or inf, expected a finite true series")
     n = as_integer("n_steps", n_steps, 1, len(X) - 1)
+    K = model.latent.C.shape[1]
+    if inputs is None and K:
+        raise ValueError(f"inputs: got none, but the model has {K}; expected shape ({len(X)}, {K})")
     if inputs is None:
         return X, n, None
-    inputs = as_floats("inputs", inputs, None, (len(X), model.latent.C.shape[1]))
+    inputs = as_floats("inputs", inputs, None, (len(X), K))
     return X, n, np.lib.stride_tricks.sliding_window_view(inputs, n, axis=0).transpose(0, 2, 1)
 
 

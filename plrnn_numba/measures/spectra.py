@@ -12,6 +12,7 @@ from scipy.integrate import trapezoid
 from scipy.ndimage import correlate1d, gaussian_filter1d
 
 from ..basics.checks import as_number, one_of, warn
+from ..basics.sizes import check_memory
 from ..engine import as_floats
 from .common import as_pair, exponents, in_units_of, moving, undefined, why_not_finite
 
@@ -31,8 +32,11 @@ def power_spectra(X: ArrayLike, *, smoothing: float = 20.0, mode: Mode = "reflec
     X = as_floats("X", X, None, ("T", "N"))
     smoothing = as_number("smoothing", smoothing, least=0)
     one_of("mode", mode, ("reflect", "mirror"))
+    if not X.size:
+        raise ValueError(f"X: got shape {X.shape}, expected at least one row and one column")
     if not np.isfinite(X).all():
         raise ValueError("X: got NaN or inf, expected finite numbers")
+    check_memory({"smoothing": (smoothing, int(64 * smoothing))})  # the kernel that it is done with
     constant = ~moving(X)
     X = as_floats("X", X, np.float64)
     rows = np.ascontiguousarray(in_units_of(exponents(X), X).T)

@@ -11,6 +11,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
 from ..basics.checks import as_integer, as_number, as_rng, one_of, show, warn
+from ..basics.sizes import check_memory
 from .common import (
     Estimate,
     as_pair,
@@ -208,6 +209,7 @@ def _number_cells(cells: np.ndarray, bins: int) -> np.ndarray:
     return np.unique(number, return_inverse=True)[1]
 
 
+_AT_ONCE = 2**24  # distances between draws and points that are in memory
 _COMPONENTS = 10_000  # of a mixture, at most
 
 
@@ -224,13 +226,17 @@ def _mixture_divergence(
     if variant == "mtf-reversed":
         X, Y = Y, X
     rng = as_rng(seed)
+    check_memory({"samples": (samples, 32 * samples * N)})
 
     def draws_from(A: np.ndarray) -> np.ndarray:
         return A[rng.integers(0, len(A), samples)] + sigma * rng.standard_normal((samples, N))
 
     def log_density(draws: np.ndarray, points: np.ndarray) -> np.ndarray:
-        squares = cdist(draws, points, "sqeuclidean")
-        return logsumexp(squares / (-2 * sigma**2), axis=1) - np.log(len(points))
+        found = []
+        for some in np.array_split(draws, -(-len(draws) * len(points) // _AT_ONCE)):
+            squares = cdist(some, points, "sqeuclidean")
+            found.append(logsumexp(squares / (-2 * sigma**2), axis=1))
+        return np.concatenate(found) - np.log(len(points))
 
     draws = draws_from(X)
     log_p, log_q = log_density(draws, X), log_density(draws, Y)

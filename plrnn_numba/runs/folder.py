@@ -100,6 +100,10 @@ class Run:
         """The names of the data's columns, or, as `input_names`, of its inputs'; None where the files had none."""
         return self._data().get(which)
 
+    def dt(self) -> float | None:
+        """The step of the data's clock; None where the files had none."""
+        return self._data().get("dt")
+
     def _data(self) -> dict[str, Any]:
         """What is known of the files; nothing, of a run of before there was a record."""
         if not (self.folder / "run.json").exists():

@@ -111,7 +111,15 @@ class Series(NamedTuple):
         told = [f"data: {self.files.data.told()}; {parts}"]
         told += [] if self.files.data.dt is None else [f"dt {self.files.data.dt:g}"]
         told += [] if self.files.inputs is None else [f"inputs: {self.files.inputs.told()}"]
+        both = set(self.files.data.names or ()) & set((self.files.inputs and self.files.inputs.names) or ())
+        told += [f"both data and inputs: {', '.join(sorted(map(printable, both)))}"] if both else []
         return "; ".join(told)
+
+
+def check_step(flag: str, dt: float | None, of_data: float | None) -> None:
+    """Raise DataError where two clocks go at different steps: rows belong together, or are compared, one by one."""
+    if dt and of_data and abs(dt / of_data - 1) > 0.01:
+        raise DataError(f"{flag}: its clock has dt {dt:g}, but that of the data has {of_data:g}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,6 +222,9 @@ class Origin(Reading):
         for drive in (inputs, test_inputs):
             if drive is not None:
                 drive.check_complete("external inputs have no gaps")
+        for flag, other in (("--inputs", inputs), ("--test", test), ("--test-inputs", test_inputs)):
+            if other is not None:
+                check_step(flag, other.dt, data.dt)
         return Files(data, inputs, test, test_inputs)
 
 

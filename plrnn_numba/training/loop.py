@@ -16,7 +16,7 @@ from ..engine import from_vector, to_vector
 from ..forcings.base import adaptation_of, forcing_weights
 from ..measures import Evaluation, UndefinedMeasureWarning
 from ..measures.evaluation import MEASURES, evaluate_or_nan
-from ..model import Model
+from ..model import Model, Scaling
 from ..observations.base import n_observed
 from .batches import Batches
 from .initial import init_model
@@ -88,7 +88,8 @@ class Trainer:
         return self._model_of(self._state.best if self._state.best_by else self._state.params)
 
     def _model_of(self, vector: np.ndarray) -> Model:
-        return Model(*from_vector(self._like, vector.copy()), self._scaling)
+        scaling = None if self._scaling is None else Scaling(*(array.copy() for array in self._scaling))
+        return Model(*from_vector(self._like, vector.copy()), scaling)
 
     @property
     def validation(self) -> tuple[np.ndarray, np.ndarray | None]:
@@ -106,7 +107,11 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned; raise ValueError where the training has another configuration or data."""
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state: got {type(state).__name__}, expected what `state` of a Trainer returned")
         of = state.get("of")
+        if of is not None and not {"config", "data"} <= set(of):
+            raise ValueError("state['of']: is incomplete; expected what `state` of a Trainer returned")
         if of is not None:  # states of former versions do not say whose they are
             then, now = (_what_counts(Config.from_dict(c).to_dict()) for c in (of["config"], self.config))
             if then != now:
@@ -143,11 +148,15 @@ class Trainer:
                 return "stopped"
             n = min(chunk, training.batches_per_epoch - state.batch)
             step = state.epoch * training.batches_per_epoch + state.batch + 1
+            before = state.params.copy()
             begin = time.perf_counter()
             done = self._batches.run(n, self._learning_rate(state.epoch), step)
             seconds = time.perf_counter() - begin
             state.epoch_seconds += seconds
             state.batch += done
+            if not np.isfinite(state.params).all():  # by the last step: no loss has seen it
+                state.params[...] = before
+                return "diverged"
             if done < n:
                 return "diverged"
             chunk = max(1, int(n * _SECONDS_PER_CALL / max(seconds, 1e-9)))

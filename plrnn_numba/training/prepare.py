@@ -165,6 +165,8 @@ def _measured_series(
         n_rows = min(n_rows, evaluation.steps * evaluation.orbits)
         itemsize = max(X.itemsize, 8)
         check_memory({"evaluation.steps": (evaluation.steps, n_rows * X.shape[1] * itemsize)}, DataError)
+        if n_rows < len(X):
+            details.append(f"its first {n_rows} rows")
         X, drive = np.array(as_native(X[:n_rows])), np.array(as_native(drive[:n_rows]))
     n_missing = int(np.isnan(X).sum())
     if n_missing:

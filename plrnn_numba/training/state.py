@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import check_finite, check_shape
+from ..basics.checks import as_integer, as_number
+from ..engine import as_floats, check_finite, check_shape
 from .optimizers import init_moments
 from .penalties import Found
 from .report import COLUMNS, whole_row
@@ -94,19 +95,20 @@ class State:
         arrays = self._arrays()
         for name, array in arrays.items():
             check_shape(f"state[{name!r}]", np.asarray(plain[name]), array.shape)
-        for name in ("params", "best"):
-            check_finite(f"state[{name!r}]", np.asarray(plain[name]))
+        for name in ("params", "best", "m", "v", "sums"):
+            check_finite(f"state[{name!r}]", as_floats(f"state[{name!r}]", plain[name]))
         rows, progress = np.asarray(plain["rows"]), plain["progress"]
         check_shape("state['rows']", rows, ("epochs", "columns"))
         try:
-            self.epoch, self.batch = progress["epoch"], progress["batch"]
-            self.epoch_seconds = progress["epoch_seconds"]
+            epoch, batch = (as_integer(f"state: {name}", progress[name], 0) for name in ("epoch", "batch"))
+            seconds = as_number("state: epoch_seconds", progress["epoch_seconds"], least=0)
             # The latter, until there was D_mmd.
             best = progress.get("best_distance", progress.get("best_D_stsp"))
             best_by = progress.get("best_by", "D_stsp")
             self.rng.bit_generator.state = progress["rng"]
         except (KeyError, TypeError) as error:
             raise ValueError(f"state['progress']: is incomplete: {error}") from None
+        self.epoch, self.batch, self.epoch_seconds = epoch, batch, seconds
         for name, array in arrays.items():
             array[...] = plain[name]
         self.rows = [whole_row(row) for row in rows]

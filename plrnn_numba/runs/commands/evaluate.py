@@ -11,7 +11,7 @@ from ...data import DataError, as_trials
 from ...observations.base import n_observed
 from ..errors import CommandError
 from ..folder import Run
-from ..source import Reading
+from ..source import Reading, check_step
 from .common import DONE, Add, a_path, add_reading, check_inputs, print_measures, reading, summary
 
 
@@ -34,6 +34,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         series = reading(options).read(options.data, run.names())
         X = as_trials("--data", series.values)
         told = f"data: {series.told()}"
+        check_step("--data", series.dt, run.dt())
         drives = Reading(transpose=options.transpose)
         inputs = drives.read(options.inputs, run.names("input_names")).values if options.inputs else None
         inputs = None if inputs is None else as_trials("--inputs", inputs)
