@@ -9,6 +9,7 @@ import helpers
 import numpy as np
 import pytest
 from families import BY_ID, ROWS
+from helpers import small_config
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -170,7 +170,7 @@ def read_series(
     transpose: bool = False,
     like: Sequence[str] | None = None,
 ) -> SeriesFile:
-    """Read a series from a file, or trials from a folder, in the order of names.
+    """Read a series from a file, or trials from a folder, in the order of their names, 2 before 10.
 
     Of a table with columns of its own (.csv, .tsv, .txt, .dat, .parquet) a clock (by its name, by its dates, or, as a first
     column, by its equal steps) and an index that counts rows are no variables: they are left out, unless `columns` asks for
